@@ -1,0 +1,56 @@
+"""Interprocess communication: one typed class, one small API, every classic wire.
+
+with ipckit.serve(Calculator(), "tcp://127.0.0.1:0") as server:
+    with ipckit.connect(Calculator, server.address) as calculator:
+        calculator.add(2, 3)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ipckit import errors, types
+from ipckit._api import Connection, Server, connect, peer, serve
+from ipckit._contract import hint, oneway, raises
+from ipckit._deadline import timeout
+from ipckit._signal import Signal, Subscription
+from ipckit.errors import *  # noqa: F403  (the tree is part of the front door; errors.__all__)
+from ipckit.transports.limits import Limits
+from ipckit.transports.tls import Tls
+
+if TYPE_CHECKING:
+    from ipckit import aio as aio
+    from ipckit import transports as transports
+
+__all__ = [
+    "Connection",
+    "Limits",
+    "Server",
+    "Signal",
+    "Subscription",
+    "Tls",
+    "aio",
+    "connect",
+    "errors",
+    "hint",
+    "oneway",
+    "peer",
+    "raises",
+    "serve",
+    "timeout",
+    "transports",
+    "types",
+]
+__all__ += errors.__all__
+
+_LAZY = frozenset({"aio", "transports"})
+
+
+if not TYPE_CHECKING:  # a type checker that sees it takes every lazy module for Any
+
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            import importlib
+
+            return importlib.import_module(f"ipckit.{name}")
+        raise AttributeError(f"module 'ipckit' has no attribute {name!r}")

@@ -1,0 +1,114 @@
+"""What a mechanism can carry and do: data that the conformance suite tests in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from msgspec import inspect as shapes
+
+from ipckit._contract import is_reference, stream_item, type_name, walk
+from ipckit.errors import NotSupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipckit._contract import Contract
+
+__all__ = ["Capabilities", "check", "misfits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What one mechanism promises on one transport; every field is a claim that a test holds."""
+
+    integers: tuple[int, int]
+    none: bool = True
+    bytes: bool = True
+    map_keys: Literal["any", "str"] = "any"
+    datagram: int | None = None
+    """Octets that one message may have, on wires where a message is one datagram."""
+    text: Literal["any", "xml"] = "any"
+    """"xml" text has no control characters but tab, carriage return and newline."""
+    datetimes: Literal["aware", "naive seconds"] = "aware"
+    special_floats: bool = True
+    fault_text: bool = True
+    fault_details: bool = True
+    oneway: bool = True
+    signals: Literal["ordered", "best effort"] | None = "ordered"
+    streams: bool = False
+    references: bool = False
+    discovery: bool = True
+    deadline: bool = True
+    tls: bool = False
+    peer_credentials: bool = False
+    reverse_calls: bool = True
+    connections: Literal["many", "one"] = "many"
+    """"one" where a connection is all there is, as with a child's pipes: calls take turns."""
+
+
+REMEMBERED: Final = 1024
+# Contracts found to fit, held so that their identity is not given to another.
+_fitting: Final[dict[tuple[int, Capabilities, str], Contract]] = {}
+
+
+def check(contract: Contract, capabilities: Capabilities, mechanism: str) -> None:
+    """Raise NotSupported for the first thing in the contract that the mechanism cannot do."""
+    key = id(contract), capabilities, mechanism
+    if key in _fitting:
+        return
+    for misfit in misfits(contract, capabilities, mechanism):
+        raise NotSupported(misfit)
+    if len(_fitting) >= REMEMBERED:
+        _fitting.clear()
+    _fitting[key] = contract
+
+
+def misfits(contract: Contract, capabilities: Capabilities, mechanism: str) -> Iterator[str]:
+    """Yield one sentence for each thing in the contract that the mechanism cannot do."""
+    if contract.signals and capabilities.signals is None:
+        name = next(iter(contract.signals))
+        yield f"{contract.name}.{name}: {mechanism} carries no signals"
+    for operation in contract.operations.values():
+        if operation.oneway and not capabilities.oneway:
+            yield f"{contract.name}.{operation.name}: {mechanism} has no one-way calls"
+        if stream_item(operation.result) is not None and not capabilities.streams:
+            yield f"{contract.name}.{operation.name}: {mechanism} carries no streams; return a list"
+    for where, annotation in contract.types():
+        if stream_item(annotation) is None:
+            for trouble in _troubles(annotation, capabilities):
+                yield f"{where}: {mechanism} {trouble}"
+
+
+def _troubles(annotation: Any, capabilities: Capabilities) -> Iterator[str]:
+    if annotation is type(None):
+        return
+    if is_reference(annotation):
+        if not capabilities.references:
+            yield f"carries no object references, so {type_name(annotation)} cannot cross"
+        return
+    smallest, largest = capabilities.integers
+    for node in walk(shapes.type_info(annotation)):
+        if isinstance(node, shapes.NoneType) and not capabilities.none:
+            yield "carries no None"
+        if isinstance(node, shapes.BytesType) and not capabilities.bytes:
+            yield "carries no bytes"
+        if (
+            isinstance(node, shapes.DictType)
+            and capabilities.map_keys == "str"
+            and not isinstance(node.key_type, shapes.StrType)
+        ):
+            yield "carries maps with text keys only"
+        if isinstance(node, shapes.CustomType) and not capabilities.references:
+            yield f"carries no object references, so {type_name(node.cls)} cannot cross"
+        if _exceeds(node, smallest, largest):
+            yield f"carries integers from {smallest} to {largest} only"
+
+
+def _exceeds(node: shapes.Type, smallest: int, largest: int) -> bool:
+    """Say whether a type promises integers outside these bounds; UInt64 does so by its name."""
+    if isinstance(node, shapes.Metadata):
+        return (node.extra_json_schema or {}).get("format") == "uint64" and largest < 2**64 - 1
+    return isinstance(node, shapes.IntType) and (
+        (node.ge is not None and node.ge < smallest) or (node.le is not None and node.le > largest)
+    )

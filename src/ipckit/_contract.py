@@ -1,0 +1,605 @@
+"""Contracts: what a typed class says, read once into operations, attributes and signals.
+
+    class Thermometer:
+        changed = ipckit.Signal[float]()            signal
+        @property
+        def unit(self) -> str: ...                  attribute: operations get_unit and set_unit
+        def read(self, channel: int = 0) -> float   operation
+        def _calibrate(self): ...                   private, never reachable
+
+Everything that cannot cross a wire is refused here, by operation, parameter and type, so that no
+adapter reads annotations itself.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import datetime
+import decimal
+import functools
+import inspect
+import itertools
+import sys
+import types
+import typing
+import uuid
+from dataclasses import dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import msgspec
+from msgspec import inspect as shapes
+
+from ipckit._signal import Signal
+from ipckit.errors import BadArguments, ContractError, MarshalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+__all__ = [
+    "Contract",
+    "Operation",
+    "Parameter",
+    "Signal",
+    "contract_of",
+    "hint",
+    "oneway",
+    "raises",
+]
+
+T = TypeVar("T")
+F = TypeVar("F", bound="Callable[..., Any]")
+
+MARK: Final = "__ipckit__"
+MISSING: Final[Any] = inspect.Parameter.empty
+REMEDY: Final = "make it a dataclass or str"
+PLAIN: Final = (type(None), bool, int, float, str, bytes)
+# What crosses as itself, so that text is never taken for a time or for base64.
+NATIVE: Final = (
+    bytes,
+    bytearray,
+    datetime.datetime,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    decimal.Decimal,
+    uuid.UUID,
+)
+
+
+def oneway(function: F) -> F:
+    """Declare that callers do not wait for this operation and that it has no result."""
+    _marks(function)["oneway"] = True
+    return function
+
+
+def raises(*exceptions: type[Exception]) -> Callable[[F], F]:
+    """Declare the exceptions (dataclasses deriving from Exception) that cross as themselves."""
+    for kind in exceptions:
+        if not is_dataclass(kind):
+            raise ContractError(f"@raises takes dataclasses deriving from Exception, not {kind!r}")
+
+    def mark(function: F) -> F:
+        _marks(function)["raises"] = exceptions
+        return function
+
+    return mark
+
+
+def hint(mechanism: str, **keys: Any) -> Callable[[F], F]:
+    """Tell one mechanism what only it knows about an operation or a contract.
+
+    For example `@hint("sunrpc", procedure=1)`. Mechanisms declare their keys; `ipckit check`
+    refuses others.
+    """
+
+    def mark(target: F) -> F:
+        marks = _marks(target)
+        marks["hints"] = {**marks.get("hints", {}), mechanism: keys}
+        return target
+
+    return mark
+
+
+def _marks(target: Any) -> dict[str, Any]:
+    marks: dict[str, Any] = target.__dict__.get(MARK) or {}
+    setattr(target, MARK, marks)
+    return marks
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `default` is MISSING where the caller must give a value."""
+
+    name: str
+    type: Any
+    default: Any = MISSING
+    keyword_only: bool = False
+    """On the wire it has its position like the others."""
+
+    @property
+    def required(self) -> bool:
+        """Say whether a call must give a value."""
+        return self.default is MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as every adapter sees it.
+
+    `arguments` is an array-like msgspec Struct with a field a parameter: the one place where
+    arguments are checked. `attribute` names the property that a get_/set_ operation stands for.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    result: Any
+    arguments: type[msgspec.Struct]
+    doc: str = ""
+    oneway: bool = False
+    raises: tuple[type[Exception], ...] = ()
+    hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    is_async: bool = False
+    attribute: str | None = None
+
+    def __str__(self) -> str:
+        """The signature as text, such as `add(x: int, y: int) -> int`."""
+        shown = ", ".join(
+            f"{p.name}: {type_name(p.type)}" + ("" if p.default is MISSING else f" = {p.default!r}")
+            for p in self.parameters
+        )
+        return f"{self.name}({shown}) -> {type_name(self.result)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A property of the contract."""
+
+    name: str
+    type: Any
+    writable: bool
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything a class promises: the only schema there is."""
+
+    name: str
+    operations: Mapping[str, Operation]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    doc: str = ""
+    hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def types(self) -> Iterator[tuple[str, Any]]:
+        """Yield every type that crosses, with the words that say where: for errors and checks."""
+        for operation in self.operations.values():
+            for parameter in operation.parameters:
+                yield (
+                    f"{self.name}.{operation.name}: parameter {parameter.name!r}",
+                    parameter.type,
+                )
+            yield f"{self.name}.{operation.name}: the result", operation.result
+        for name, payload in self.signals.items():
+            yield f"{self.name}.{name}: the signal", payload
+
+
+def contract_of(source: Any) -> Contract:
+    """Read the contract of a class, or of a generic alias such as `Stack[int]`.
+
+    Raises ContractError that names the member, the type and the remedy.
+    """
+    try:
+        return _contract_of(source)
+    except TypeError as error:
+        if isinstance(error, ContractError) or "unhashable" not in str(error):
+            raise
+        raise ContractError(f"{source!r} is no class, so it cannot be a contract") from None
+
+
+@functools.lru_cache(maxsize=256)
+def _contract_of(source: Any) -> Contract:
+    cls = typing.get_origin(source) or source
+    if not isinstance(cls, type):
+        raise ContractError(f"{source!r} is no class, so it cannot be a contract")
+    variables = _type_variables(cls, typing.get_args(source))
+    operations: dict[str, Operation] = {}
+    attributes: dict[str, Attribute] = {}
+    for name, member in _public_members(cls):
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        if isinstance(member, property):
+            attribute = _attribute(cls, name, member, variables.get(owner, {}))
+            attributes[name] = attribute
+            for accessor in _accessors(cls, attribute):
+                operations[accessor.name] = accessor
+        elif inspect.isfunction(member):
+            operations[name] = _operation(cls, name, member, variables.get(owner, {}))
+        elif hasattr(member, "__wrapped__") and not isinstance(member, type | classmethod):
+            raise ContractError(
+                f"{cls.__name__}.{name}: {type(member).__name__} hides the method from the "
+                "contract; write a plain method that calls it, or start its name with _"
+            )
+    for name in attributes:
+        for accessor_name in (f"get_{name}", f"set_{name}"):
+            if accessor_name in dict(_public_members(cls)):
+                raise ContractError(
+                    f"{cls.__name__}.{accessor_name}: the attribute {name!r} needs that name; "
+                    "rename one of them"
+                )
+    signals = _signals(cls, variables)
+    if not operations and not signals:
+        raise ContractError(f"{cls.__name__} has no public annotated method, so nothing to serve")
+    return Contract(
+        cls.__name__,
+        operations,
+        attributes,
+        signals,
+        inspect.cleandoc(cls.__doc__ or "") if "__doc__" in vars(cls) else "",
+        vars(cls).get(MARK, {}).get("hints", {}),
+    )
+
+
+def _public_members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Yield functions and properties in the order they were written, bases first."""
+    seen: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__ in {"builtins", "typing", "abc"} or vars(base).get("_ipckit_hidden_"):
+            continue
+        for name, member in vars(base).items():
+            if not name.startswith("_"):
+                plain = member.__func__ if isinstance(member, staticmethod) else member
+                seen[name] = plain
+    yield from seen.items()
+
+
+def _type_variables(cls: type, arguments: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+    """Map, for `cls` and each of its bases, the TypeVars written there to what they stand for."""
+    own = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+    found: dict[type, dict[Any, Any]] = {cls: own}
+    for base in vars(cls).get("__orig_bases__", cls.__bases__):
+        origin = typing.get_origin(base) or base
+        if isinstance(origin, type) and origin not in (typing.Generic, typing.Protocol, object):
+            inner = tuple(_substitute(argument, own) for argument in typing.get_args(base))
+            found.update(_type_variables(origin, inner))
+    return found
+
+
+def _substitute(annotation: Any, variables: Mapping[Any, Any]) -> Any:
+    if isinstance(annotation, TypeVar):
+        return variables.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if parameters and not isinstance(annotation, type):
+        return annotation[tuple(variables.get(p, p) for p in parameters)]
+    return annotation
+
+
+def _hints_of(where: str, target: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except NameError as error:
+        raise ContractError(
+            f"{where}: the annotation {error.name!r} cannot be resolved; "
+            "define it at the top of its module, outside `if TYPE_CHECKING`"
+        ) from None
+    except Exception as error:  # noqa: BLE001  (an annotation is an expression: it raises anything)
+        raise ContractError(f"{where}: the annotations cannot be read: {error}") from None
+
+
+def _operation(
+    cls: type, name: str, function: Callable[..., Any], variables: Mapping[Any, Any]
+) -> Operation:
+    where = f"{cls.__name__}.{name}"
+    annotations = _hints_of(where, function)
+    parameters: list[Parameter] = []
+    signature = inspect.signature(function)
+    declared = list(signature.parameters.values())
+    if not isinstance(inspect.getattr_static(cls, name), staticmethod):
+        declared = declared[1:]
+    for parameter in declared:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ContractError(
+                f"{where}: {parameter.replace(annotation=MISSING)} cannot cross a wire; "
+                "name each parameter, or take a list"
+            )
+        if parameter.name not in annotations:
+            raise ContractError(
+                f"{where}: parameter {parameter.name!r} has no annotation; annotate it, "
+                "or start the method's name with _ to keep it private"
+            )
+        annotation = _substitute(annotations[parameter.name], variables)
+        _check_type(f"{where}: parameter {parameter.name!r}", annotation)
+        _check_default(f"{where}: parameter {parameter.name!r}", annotation, parameter.default)
+        keyword_only = parameter.kind is parameter.KEYWORD_ONLY
+        parameters.append(Parameter(parameter.name, annotation, parameter.default, keyword_only))
+    if "return" not in annotations:
+        raise ContractError(
+            f"{where}: the result has no annotation; add `-> None` or its type, "
+            "or start the method's name with _ to keep it private"
+        )
+    result = _substitute(annotations["return"], variables)
+    marks = getattr(function, MARK, {})
+    if result is not type(None):
+        if marks.get("oneway"):
+            raise ContractError(f"{where}: a one-way operation has no result; annotate -> None")
+        _check_type(f"{where}: the result", stream_item(result) or result)
+    return Operation(
+        name,
+        tuple(parameters),
+        result,
+        arguments_struct(name, parameters, where),
+        inspect.cleandoc(function.__doc__ or ""),
+        bool(marks.get("oneway")),
+        tuple(marks.get("raises", ())),
+        marks.get("hints", {}),
+        inspect.iscoroutinefunction(function),
+    )
+
+
+def _attribute(cls: type, name: str, member: property, variables: Mapping[Any, Any]) -> Attribute:
+    where = f"{cls.__name__}.{name}"
+    annotations = _hints_of(where, member.fget)
+    if "return" not in annotations:
+        raise ContractError(f"{where}: the property has no annotation; add its type after ->")
+    annotation = _substitute(annotations["return"], variables)
+    _check_type(f"{where}: the attribute", annotation)
+    return Attribute(name, annotation, member.fset is not None, inspect.getdoc(member) or "")
+
+
+def _accessors(cls: type, attribute: Attribute) -> Iterator[Operation]:
+    def accessor(
+        name: str, parameters: list[Parameter], result: Any, *, is_async: bool = False
+    ) -> Operation:
+        return Operation(
+            name,
+            tuple(parameters),
+            result,
+            arguments_struct(name, parameters),
+            attribute.doc,
+            is_async=is_async,
+            attribute=attribute.name,
+        )
+
+    getter = inspect.getattr_static(cls, attribute.name).fget
+    is_async = inspect.iscoroutinefunction(getter)
+    yield accessor(f"get_{attribute.name}", [], attribute.type, is_async=is_async)
+    if attribute.writable:
+        value = Parameter("value", attribute.type)
+        yield accessor(f"set_{attribute.name}", [value], type(None))
+
+
+def arguments_struct(
+    name: str, parameters: list[Parameter], where: str = ""
+) -> type[msgspec.Struct]:
+    """Return the array-like Struct that holds and checks the arguments of one operation."""
+    fields: list[Any] = []
+    for index, parameter in enumerate(parameters):
+        # Field names are positions, so that `$[0]` in an error can be told from a user's own text.
+        if parameter.default is MISSING:
+            fields.append((f"p{index}", parameter.type))
+        else:
+            default = functools.partial(_constant, parameter.default)
+            fields.append((f"p{index}", parameter.type, msgspec.field(default_factory=default)))
+    for before, after in itertools.pairwise(parameters):
+        if after.required and not before.required:
+            raise ContractError(
+                f"{where or name}: parameter {after.name!r} has no default and follows one that "
+                "has; a wire has positions only, so reorder them"
+            )
+    return msgspec.defstruct(name, fields, array_like=True, forbid_unknown_fields=True)
+
+
+def _constant(value: Any) -> Any:
+    return value
+
+
+def _signals(cls: type, variables: Mapping[type, Mapping[Any, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, member in vars(base).items():
+            if isinstance(member, Signal) and not name.startswith("_"):
+                found[name] = _substitute(member.payload, variables.get(base, {}))
+        annotated = [
+            name
+            for name, text in vars(base).get("__annotations__", {}).items()
+            if not name.startswith("_") and "Signal" in str(text)
+        ]
+        if annotated:
+            annotations = _hints_of(cls.__name__, base)
+            for name in annotated:
+                if typing.get_origin(annotations[name]) is Signal:
+                    (payload,) = typing.get_args(annotations[name])
+                    found[name] = _substitute(payload, variables.get(base, {}))
+    for name, payload in found.items():
+        if payload is MISSING:
+            raise ContractError(
+                f"{cls.__name__}.{name}: the signal has no type; write {name} = Signal[int]()"
+            )
+        _check_type(f"{cls.__name__}.{name}: the signal", payload)
+    return found
+
+
+def stream_item(annotation: Any) -> Any:
+    """Return T of `Iterator[T]`, `Iterable[T]` or `AsyncIterator[T]`, else None."""
+    if typing.get_origin(annotation) in (
+        collections.abc.Iterator,
+        collections.abc.AsyncIterator,
+        collections.abc.Generator,
+    ):
+        return typing.get_args(annotation)[0]
+    return None
+
+
+def is_reference(annotation: Any) -> bool:
+    """Say whether a type is itself a contract, so that it crosses as an object reference."""
+    return (
+        isinstance(annotation, type)
+        and annotation.__module__.partition(".")[0] not in sys.stdlib_module_names
+        and isinstance(shapes.type_info(annotation), shapes.CustomType)
+        and any(inspect.isfunction(member) for _, member in _public_members(annotation))
+    )
+
+
+def type_name(annotation: Any) -> str:
+    """Return a type as a reader would write it."""
+    if annotation is type(None):
+        return "None"
+    width = next(
+        (m for m in getattr(annotation, "__metadata__", ()) if type(m).__name__ == "Width"), None
+    )
+    if width is not None:
+        base = "Float" if annotation.__origin__ is float else "Int" if width.signed else "UInt"
+        return f"{base}{width.bits}"
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__qualname__
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return type_name(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(type_name(a) for a in arguments)
+    if origin is typing.Literal or not arguments:
+        return str(annotation).replace("typing.", "")
+    inner = ", ".join("..." if a is ... else type_name(a) for a in arguments)
+    return f"{getattr(origin, '__name__', origin)}[{inner}]"
+
+
+def _check_type(where: str, annotation: Any) -> None:
+    """Raise ContractError unless a value of this type can cross some wire."""
+    missing = annotation is MISSING or isinstance(annotation, TypeVar)
+    inside = () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())
+    for variable in (annotation,) if missing else inside:
+        raise ContractError(f"{where}: {variable} stands for no type; give the contract one")
+    try:
+        info = shapes.type_info(annotation)
+        for inner in walk(info):
+            if isinstance(inner, shapes.CustomType) and not is_reference(inner.cls):
+                raise _refusal(where, inner.cls)
+            if isinstance(inner, shapes.MemoryViewType | shapes.RawType | shapes.ExtType):
+                raise _refusal(where, annotation)
+        if not is_reference(annotation):
+            msgspec.msgpack.Decoder(annotation)
+    except ContractError:
+        raise
+    except NameError as error:
+        raise ContractError(f"{where}: {error.name!r} inside it cannot be resolved") from None
+    except Exception as error:  # noqa: BLE001  (msgspec raises what a type's own code raises)
+        raise ContractError(f"{where}: {_reason(annotation, error)}") from None
+
+
+def _check_default(where: str, annotation: Any, default: Any) -> None:
+    """Raise ContractError for a plain default that no call could carry, such as `x: int = None`."""
+    if type(default) not in PLAIN or is_reference(annotation):
+        return
+    try:
+        msgspec.convert(default, annotation, builtin_types=NATIVE)
+    except msgspec.ValidationError as error:
+        remedy = f"; annotate {type_name(annotation)} | None" if default is None else ""
+        raise ContractError(
+            f"{where}: the default {default!r} does not fit: {error}{remedy}"
+        ) from None
+
+
+def _refusal(where: str, annotation: Any) -> ContractError:
+    return ContractError(f"{where}: {type_name(annotation)} does not cross a wire; {REMEDY}")
+
+
+def _reason(annotation: Any, error: Exception) -> str:
+    """Keep the first sentence of msgspec's advice; the rest speaks of its own hooks."""
+    text = str(error).split(" - type ", 1)[0].split("\n", 1)[0].rstrip(".")
+    several = text.startswith("Type unions")
+    remedy = "put each into a msgspec.Struct with tag=True" if several else REMEDY
+    return f"{type_name(annotation)} does not cross a wire: {text}; {remedy}"
+
+
+def walk(*infos: shapes.Type) -> Iterator[shapes.Type]:
+    """Yield types and every type inside them, each dataclass or Struct once."""
+    seen: set[int] = set()
+    waiting: list[Any] = list(infos)
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting.extend(_children(node))
+
+
+def _children(info: Any) -> Iterator[shapes.Type]:
+    for name in info.__struct_fields__:
+        value = getattr(info, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, shapes.Field):
+                yield part.type
+            elif isinstance(part, shapes.Type):
+                yield part
+
+
+def bounded(annotation: Any) -> bool:
+    """Say whether a type itself bounds how deeply its values nest."""
+    return not any(
+        isinstance(node, shapes.AnyType) or any(node is inner for inner in walk(*_children(node)))
+        for node in walk(shapes.type_info(annotation))
+    )
+
+
+def gathers(annotation: Any) -> bool:
+    """Say whether a value of the type may hold any number of objects."""
+    return any(
+        isinstance(node, shapes.CollectionType | shapes.DictType | shapes.AnyType)
+        for node in walk(shapes.type_info(annotation))
+    )
+
+
+def nullable(annotation: Any) -> bool:
+    """Say whether None is a value of the type."""
+    info = shapes.type_info(annotation)
+    parts = info.types if isinstance(info, shapes.UnionType) else (info,)
+    return any(isinstance(part, shapes.NoneType | shapes.AnyType) for part in parts)
+
+
+def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
+    """Return the function that checks an outgoing value of a type; it raises MarshalError."""
+
+    def check(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, annotation, builtin_types=NATIVE)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise MarshalError(f"{where}: {error}") from None
+
+    return check
+
+
+def signal_checker(contract: Contract, name: str) -> Callable[[Any], Any]:
+    """Return the check for what a signal of the contract carries."""
+    return checker(contract.signals[name], f"{contract.name}.{name}: the signal")
+
+
+def typed_exceptions(operation: Operation) -> dict[str, Callable[[Any], Exception]]:
+    """Return, for each declared exception, how it is made again from its details."""
+    return {kind.__name__: _exception_maker(kind) for kind in operation.raises}
+
+
+def _exception_maker(kind: type[Exception]) -> Callable[[Any], Exception]:
+    annotations = typing.get_type_hints(kind, include_extras=True)
+    names = [field.name for field in dataclasses.fields(cast("Any", kind))]
+    shape = msgspec.defstruct(kind.__name__, [(name, annotations[name]) for name in names])
+
+    def make(details: Any) -> Exception:
+        fields = msgspec.convert(details, shape, builtin_types=NATIVE)
+        return kind(**msgspec.structs.asdict(fields))
+
+    return make
+
+
+def bad_arguments(error: Exception, names: Sequence[str]) -> BadArguments:
+    """Return a BadArguments that says `$.name.field` where msgspec says `$[0].field`."""
+    text = str(error)
+    before, mark, path = text.rpartition("`$")
+    if mark and path.startswith("["):
+        index, _, rest = path[1:].partition("]")
+        if index.isdigit() and int(index) < len(names):
+            return BadArguments(f"{before}`$.{names[int(index)]}{rest}")
+    elif "array" in text and "length" in text:
+        wanted = ", ".join(names) or "none"
+        got = text.rpartition("got ")[2]
+        return BadArguments(f"the operation takes {len(names)} arguments ({wanted}), got {got}")
+    return BadArguments(text)

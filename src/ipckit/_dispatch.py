@@ -1,0 +1,267 @@
+"""The dispatcher: the only code that runs a servant.
+
+An adapter gives it typed arguments and gets a checked result, or a Fault: whatever a servant
+raises ends here, is logged with its traceback, and leaves as kind, message and details.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import inspect
+import logging
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ipckit import _contract
+from ipckit._contract import NATIVE, Contract, Operation, bad_arguments, checker
+from ipckit._signal import BoundSignal
+from ipckit.errors import ContractError, Fault, MarshalError, Unavailable, UnknownOperation
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Dispatcher", "Entry", "caller"]
+
+log: Final = logging.getLogger("ipckit.server")
+
+DISCOVER: Final = "rpc.discover"
+SCALARS: Final = (int, str, bool, bytes, float)
+
+caller: Final[ContextVar[Any]] = ContextVar("ipckit.caller")
+"""The link over which the running operation was called; what `ipckit.peer` speaks through."""
+
+
+@dataclasses.dataclass(slots=True)
+class Entry:
+    """One operation of one servant, ready to run.
+
+    `invoke` takes the arguments' Struct and returns the checked result, or raises Fault;
+    `method` and `check` are its two halves, for servers that await between them.
+    """
+
+    operation: Operation
+    method: Callable[..., Any]
+    check: Callable[[Any], Any]
+    invoke: Callable[[Any], Any]
+
+    def arguments(
+        self, values: Sequence[Any], natives: tuple[type, ...] = NATIVE
+    ) -> msgspec.Struct:
+        """Return the typed arguments from a library's plain values; raises BadArguments.
+
+        `natives` are the types that the wire delivers as themselves; all others come as text.
+        """
+        names = [parameter.name for parameter in self.operation.parameters]
+        try:
+            return msgspec.convert(list(values), self.operation.arguments, builtin_types=natives)
+        except Exception as error:  # noqa: BLE001  (a type's own code, as in __post_init__)
+            raise bad_arguments(error, names) from None
+
+
+class Dispatcher:
+    """A servant behind its contract.
+
+    `serialize` runs one operation at a time; `in_flight` bounds how many run at once, after which
+    calls are answered Unavailable. `loop` runs `async def` operations; by default one shared
+    background loop does.
+    """
+
+    def __init__(
+        self,
+        servant: object,
+        contract: Contract,
+        *,
+        serialize: bool = False,
+        in_flight: int = 1024,
+        discovery: bool = True,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.servant = servant
+        self.contract = contract
+        self._loop = loop
+        self._lock = threading.RLock() if serialize else None
+        self._in_flight = in_flight
+        self._running: collections.deque[None] = collections.deque()
+        fulfil(servant, contract)
+        self.entries: Mapping[str, Entry] = {
+            name: self._entry(operation) for name, operation in contract.operations.items()
+        } | ({DISCOVER: self._discovery()} if discovery else {})
+
+    def entry(self, name: str) -> Entry:
+        """Return the operation of that name; raises UnknownOperation."""
+        try:
+            return self.entries[name]
+        except (KeyError, TypeError):
+            raise UnknownOperation(
+                f"{self.contract.name} has no operation {name!r}; it has "
+                + ", ".join(self.contract.operations)
+            ) from None
+
+    def _entry(self, operation: Operation) -> Entry:
+        method = self._method(operation)
+        check = checker(operation.result, f"{self.contract.name}.{operation.name}: the result")
+        return Entry(operation, method, check, self._invoker(operation, method, check))
+
+    def _method(self, operation: Operation) -> Callable[..., Any]:
+        if operation.attribute is None:
+            return _positional(operation, getattr(self.servant, operation.name))
+        name, servant = operation.attribute, self.servant
+        if operation.parameters:
+            return lambda value: setattr(servant, name, value)
+        return lambda: getattr(servant, name)
+
+    def _discovery(self) -> Entry:
+        def discover() -> dict[str, Any]:
+            from ipckit.contracts import openrpc  # not needed until somebody asks
+
+            return openrpc.document(self.contract)
+
+        arguments = _contract.arguments_struct(DISCOVER, [])
+        operation = Operation(DISCOVER, (), dict[str, Any], arguments, "The contract as OpenRPC.")
+        return Entry(operation, discover, lambda result: result, lambda _: discover())
+
+    def _invoker(
+        self, operation: Operation, method: Callable[..., Any], check: Callable[[Any], Any]
+    ) -> Callable[[Any], Any]:
+        """Return a function generated for this signature: no loop over parameters at a call."""
+        call = f"method({', '.join(f'a.p{i}' for i in range(len(operation.parameters)))})"
+        if inspect.iscoroutinefunction(getattr(self.servant, operation.name, None)):
+            call = f"wait({call})"
+        source = (
+            "def invoke(a):\n"
+            "    if len(running) >= limit: raise unavailable()\n"
+            "    running.append(None)\n"
+            "    try:\n"
+            f"        r = {call}\n"
+            f"        return {'r' if operation.result in SCALARS else 'check(r)'}"
+            f"{' if type(r) is result else check(r)' if operation.result in SCALARS else ''}\n"
+            "    except BaseException as error: raise translate(error) from None\n"
+            "    finally: running.pop()\n"
+        )
+        names: dict[str, Any] = {
+            "method": method,
+            "check": check,
+            "result": operation.result,
+            "running": self._running,
+            "limit": self._in_flight,
+            "unavailable": self.unavailable,
+            "wait": self._wait,
+            "translate": lambda error: self.fault(operation, error),
+        }
+        exec(source, names)  # noqa: S102  (the text above; only parameter counts enter it)
+        invoke: Callable[[Any], Any] = names["invoke"]
+        lock = self._lock
+        if lock is None:
+            return invoke
+
+        def serialized(arguments: Any) -> Any:
+            with lock:
+                return invoke(arguments)
+
+        return serialized
+
+    def unavailable(self) -> Unavailable:
+        """Return the fault of a call that comes when as many run as may."""
+        return Unavailable(f"{self._in_flight} calls are running, which is the limit; call later")
+
+    def _wait(self, coroutine: Any) -> Any:
+        import asyncio
+
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop or shared_loop()).result()
+
+    def fault(self, operation: Operation, error: BaseException) -> Fault:
+        """Return what leaves for what was raised; the traceback stays in the log."""
+        name = f"{self.contract.name}.{operation.name}"
+        if isinstance(error, Fault):
+            return error
+        if isinstance(error, MarshalError):
+            log.error("%s", error)
+            return Fault("MarshalError", str(error))
+        details = None
+        try:
+            message = str(error)
+        except Exception as trouble:  # noqa: BLE001  (the servant's own code, once more)
+            message = f"its text cannot be had: {type(trouble).__name__}"
+        if isinstance(error, operation.raises):
+            fields = dataclasses.fields(error)  # type: ignore[arg-type]
+            details = {field.name: getattr(error, field.name, None) for field in fields}
+        else:
+            log.error("%s raised", name, exc_info=error)
+        return Fault(type(error).__name__, message, details)
+
+
+def _positional(operation: Operation, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method so that it can be called with positions only, as a wire has them."""
+    names = [p.name for p in operation.parameters if p.keyword_only]
+    if not names:
+        return method
+    places = len(operation.parameters) - len(names)
+
+    def call(*values: Any) -> Any:
+        return method(*values[:places], **dict(zip(names, values[places:], strict=True)))
+
+    return call
+
+
+def fulfil(servant: object, contract: Contract) -> None:
+    """Raise ContractError for the first thing of the contract that the servant does not have."""
+    if isinstance(servant, type):
+        raise ContractError(
+            f"serve() takes an object: give it {servant.__name__}(), not {servant.__name__}"
+        )
+    wanted = dict.fromkeys(op.attribute or name for name, op in contract.operations.items())
+    for name in [*wanted, *contract.signals]:
+        # Looked up without running a property of the servant.
+        if inspect.getattr_static(servant, name, None) is None:
+            raise ContractError(
+                f"{type(servant).__name__} has no {name!r}, which the contract {contract.name} asks"
+            )
+    for operation in contract.operations.values():
+        if operation.attribute is None:
+            _refuse_other_parameters(servant, operation, contract)
+    for name in contract.signals:
+        if not isinstance(getattr(servant, name), BoundSignal):
+            raise ContractError(
+                f"{type(servant).__name__}.{name} is no signal; write {name} = Signal[...]()"
+            )
+
+
+def _refuse_other_parameters(servant: object, operation: Operation, contract: Contract) -> None:
+    """Raise ContractError if the servant's method cannot be called as the contract says."""
+    method, where = getattr(servant, operation.name), f"{type(servant).__name__}.{operation.name}"
+    if not callable(method):
+        raise ContractError(f"{where} is no method, which the contract {contract.name} asks")
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):
+        return  # written in C, and does not tell
+    places = [None for p in operation.parameters if not p.keyword_only]
+    named = {p.name: None for p in operation.parameters if p.keyword_only}
+    try:
+        signature.bind(*places, **named)
+    except TypeError as error:
+        raise ContractError(
+            f"{where}{signature} cannot be called as the contract {contract.name} says, "
+            f"{operation}: {error}"
+        ) from None
+
+
+_shared: list[asyncio.AbstractEventLoop] = []
+_shared_lock = threading.Lock()
+
+
+def shared_loop() -> asyncio.AbstractEventLoop:
+    """Return the background loop on which `async def` servants of blocking servers run."""
+    import asyncio
+
+    with _shared_lock:
+        if not _shared:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="ipckit-async", daemon=True).start()
+            _shared.append(loop)
+        return _shared[0]

@@ -1,0 +1,30 @@
+"""What serve() and connect() may be told beside the address; adapters read it, nobody writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ipckit._deadline import DEFAULT_TIMEOUT, checked
+from ipckit.transports.limits import Limits
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ipckit.transports.tls import Tls
+
+__all__ = ["Options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one server or one connection; see `ipckit.serve` and `ipckit.connect`."""
+
+    limits: Limits = field(default_factory=Limits)
+    timeout: float | None = DEFAULT_TIMEOUT
+    tls: ssl.SSLContext | Tls | None = None
+    any_user: bool = False
+    connections: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timeout", checked(self.timeout))

@@ -1,0 +1,189 @@
+"""Proxies: objects that look like the contract and send each call over a channel.
+
+The stubs are generated once a connection, from the one template here, so that defaults and
+keywords are Python's own and a call costs one frame. The names of a proxy belong to the contract
+alone; everything else (closing, the native object, calls by name) lives on the Connection.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import keyword
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ipckit._contract import MISSING, NATIVE, Contract, Operation, Parameter, bad_arguments
+from ipckit._signal import BoundSignal
+from ipckit.errors import BadArguments, NotSupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import CodeType
+    from typing import Protocol
+
+    class Channel(Protocol):
+        """What an adapter's connect returns."""
+
+        @property
+        def native(self) -> Any: ...
+        def bind(self, operation: Operation, where: str) -> Callable[[Any], Any]: ...
+        def call(self, name: str, args: list[Any]) -> Any: ...
+        def subscribe(
+            self, contract: Contract, name: str, deliver: Callable[[Any], None]
+        ) -> None: ...
+        def unsubscribe(self, name: str) -> None: ...
+        def close(self) -> None: ...
+
+
+__all__ = ["make_proxy"]
+
+# Of these a value can be told by its exact type; all others are checked by msgspec.
+_EXACT: Final = {int: "int", str: "str", bool: "bool", bytes: "bytes", float: "float"}
+
+
+def make_proxy(contract: Contract, channel: Channel, *, is_async: bool = False) -> Any:
+    """Return a proxy of the contract whose calls go over the channel."""
+    members: dict[str, Any] = {}
+    properties: dict[str, property] = {}
+    for operation in contract.operations.values():
+        perform = channel.bind(operation, f"{contract.name}.{operation.name}")
+        stub = make_stub(operation, perform, is_async=is_async)
+        if operation.attribute is None:
+            members[operation.name] = stub
+        elif operation.parameters:
+            setter = _unassignable(operation) if is_async else _setter(stub)
+            properties[operation.attribute] = properties[operation.attribute].setter(setter)
+        else:
+            properties[operation.attribute] = property(_getter(stub))
+    for name in contract.signals:
+        members[name] = _signal(contract, name, channel)
+    namespace = {"__slots__": (), "_ipckit_contract_": contract, **properties}
+    proxy = type(f"{contract.name}Proxy", (_Proxy,), namespace)()
+    object.__setattr__(proxy, "__dict__", members)
+    return proxy
+
+
+class _Proxy:
+    """Stands for a servant at the other end of a wire."""
+
+    __slots__ = ("__dict__", "__weakref__")
+    _ipckit_contract_: Contract
+
+    def __getattr__(self, name: str) -> Any:
+        contract = self._ipckit_contract_
+        known = [*contract.operations, *contract.attributes, *contract.signals]
+        near = difflib.get_close_matches(name, known, 1)
+        advice = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}"
+        raise AttributeError(f"{contract.name} has no {name!r}{advice}", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._ipckit_contract_.attributes:
+            raise AttributeError(f"{self._ipckit_contract_.name} has no attribute {name!r} to set")
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"<proxy of {self._ipckit_contract_.name}>"
+
+
+def _getter(stub: Callable[..., Any]) -> Callable[[Any], Any]:
+    return lambda self: stub()
+
+
+def _setter(stub: Callable[..., Any]) -> Callable[[Any, Any], None]:
+    def assign(self: Any, value: Any) -> None:
+        stub(value)
+
+    return assign
+
+
+def _unassignable(operation: Operation) -> Callable[[Any, Any], None]:
+    def refuse(self: Any, value: Any) -> None:
+        raise NotSupported(
+            f"{operation.attribute}: an assignment cannot be awaited; "
+            f"use `await connection.call({operation.name!r}, value)`"
+        )
+
+    return refuse
+
+
+def _signal(contract: Contract, name: str, channel: Channel) -> BoundSignal[Any]:
+    signal: BoundSignal[Any] = BoundSignal(
+        lambda: channel.subscribe(contract, name, signal.emit), lambda: channel.unsubscribe(name)
+    )
+    return signal
+
+
+def make_stub(
+    operation: Operation, perform: Callable[[Any], Any], *, is_async: bool = False
+) -> Callable[..., Any]:
+    """Return the function that checks its arguments and performs the operation with them."""
+    names = [parameter.name for parameter in operation.parameters]
+    # Parameters may be called anything; the template's own names must not meet them.
+    header = _header(operation.parameters)
+    values = "(" + "".join(f"{name}, " for name in names) + ")"
+    exact = [
+        f"_ipckit_type({name}) is _ipckit_{_EXACT[parameter.type]}"
+        for name, parameter in zip(names, operation.parameters, strict=True)
+        if parameter.type in _EXACT
+    ]
+    if not names:
+        checked = "()"
+    elif len(exact) == len(names):
+        checked = f"{values} if {' and '.join(exact)} else _ipckit_check({values})"
+    else:
+        checked = f"_ipckit_check({values})"
+    name = operation.name if operation.name.isidentifier() else "operation"
+    if keyword.iskeyword(name):
+        name += "_"
+    source = (
+        f"{'async ' if is_async else ''}def {name}({header}):\n"
+        f"    return {'await ' if is_async else ''}_ipckit_perform({checked})\n"
+    )
+    namespace: dict[str, Any] = {
+        "_ipckit_perform": perform,
+        "_ipckit_check": _argument_checker(operation),
+        "_ipckit_type": type,
+        **{f"_ipckit_{text}": kind for kind, text in _EXACT.items()},
+        **{f"_ipckit_default_{p.name}": p.default for p in operation.parameters},
+    }
+    exec(_compiled(source), namespace)  # noqa: S102  (names that Python itself accepted as parameters)
+    stub: Callable[..., Any] = namespace[name]
+    stub.__doc__ = f"{operation}\n\n{operation.doc}".rstrip()
+    return stub
+
+
+def _header(parameters: Sequence[Parameter]) -> str:
+    """Return the parameters as a `def` has them; their defaults are names in its namespace."""
+    written = [
+        p.name if p.default is MISSING else f"{p.name}=_ipckit_default_{p.name}" for p in parameters
+    ]
+    named = next((i for i, p in enumerate(parameters) if p.keyword_only), None)
+    if named is not None:
+        written.insert(named, "*")
+    return ", ".join(written)
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<stub of ipckit>", "exec")
+
+
+def _argument_checker(operation: Operation) -> Callable[[tuple[Any, ...]], Any]:
+    arguments = operation.arguments
+    names = [parameter.name for parameter in operation.parameters]
+    floats = [index for index, p in enumerate(operation.parameters) if p.type is float]
+
+    def check(values: tuple[Any, ...]) -> Any:
+        try:
+            checked = msgspec.convert(values, arguments, builtin_types=NATIVE)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise bad_arguments(error, names) from None
+        for index in floats:
+            # An integer is welcome where a float is meant, unless it would be rounded.
+            if values[index] != getattr(checked, f"p{index}") and values[index] == values[index]:
+                raise BadArguments(f"{values[index]} has no exact float - at `$.{names[index]}`")
+        return checked
+
+    return check

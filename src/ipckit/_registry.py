@@ -1,0 +1,177 @@
+"""The registry: one row a mechanism, loaded when its first address is met."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+
+from ipckit._address import Address
+from ipckit.errors import AddressError, MechanismUnavailable, UnknownMechanism
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ipckit._capabilities import Capabilities
+    from ipckit._dispatch import Dispatcher
+    from ipckit._options import Options
+    from ipckit._proxy import Channel
+
+__all__ = ["ROWS", "Adapter", "AdapterServer", "Row", "find", "rows"]
+
+
+class AdapterServer(Protocol):
+    """What an adapter's serve returns."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def native(self) -> Any: ...
+    def close(self) -> None: ...
+    def wait(self) -> None: ...
+
+
+class Adapter(Protocol):
+    """An adapter module; see the page "add a mechanism"."""
+
+    CAPABILITIES: Mapping[str, Capabilities]
+    """By transport, the default one first."""
+
+    def serve(
+        self, dispatcher: Dispatcher, address: Address, options: Options
+    ) -> AdapterServer: ...
+    def connect(
+        self, address: Address, options: Options, dispatcher: Dispatcher | None
+    ) -> Channel: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One mechanism: where its adapter is, what it needs, and what to do when that is missing."""
+
+    mechanism: str
+    module: str
+    summary: str
+    transports: tuple[str, ...]
+    """The transports of MECHANISM+TRANSPORT, the default first."""
+    tls: bool = False
+    query: tuple[str, ...] = ()
+    """The keys allowed after ? in an address."""
+    library: str = ""
+    """The distribution that does the work; empty for the standard library and our own."""
+    imports: str = ""
+    """The third-party module that the adapter imports."""
+    install: str = ""
+    """The command that installs it."""
+    native_forms: tuple[str, ...] = ()
+    """Prefixes of addresses in the mechanism's own form, such as `IOR:`."""
+
+    def load(self) -> Adapter:
+        """Import the adapter; raises MechanismUnavailable that names what to install."""
+        try:
+            return importlib.import_module(self.module)
+        except ModuleNotFoundError as error:
+            wanted = self.imports
+            if not wanted or (error.name or "").partition(".")[0] != wanted.partition(".")[0]:
+                raise
+            raise MechanismUnavailable(
+                f"{self.mechanism} needs {self.library or wanted}: {self.install}"
+            ) from None
+
+
+def _messagepack(mechanism: str, summary: str, *, tls: bool = False) -> Row:
+    return Row(
+        mechanism=mechanism,
+        module="ipckit.adapters.msgpackrpc",
+        summary=summary,
+        transports=(mechanism,),
+        tls=tls,
+    )
+
+
+ROWS: Final = (
+    _messagepack("memory", "MessagePack-RPC between threads of one process"),
+    _messagepack("pipe", "MessagePack-RPC with a child process over its stdin and stdout"),
+    _messagepack("tcp", "MessagePack-RPC over TCP", tls=True),
+    _messagepack("udp", "MessagePack-RPC in datagrams, each call at most once"),
+    _messagepack("unix", "MessagePack-RPC over a Unix socket"),
+    Row(
+        mechanism="xmlrpc",
+        module="ipckit.adapters.xmlrpc",
+        summary="XML-RPC over HTTP",
+        transports=("tcp", "unix"),
+        tls=True,
+        query=("path", "i8", "nil"),
+    ),
+)
+"""The mechanisms of this package, in alphabetical order."""
+_OURS: Final = {row.mechanism: row for row in ROWS}
+
+
+@functools.cache
+def rows() -> dict[str, Row]:
+    """Return every row by mechanism: ours, and those of installed entry points."""
+    from importlib import metadata
+
+    found = dict(_OURS)
+    for point in metadata.entry_points(group="ipckit.mechanisms"):
+        try:
+            row = point.load()
+        except Exception as error:  # noqa: BLE001  (it is somebody else's code that was imported)
+            row = _Broken(point.name, error)
+        found.setdefault(point.name, row)
+    return dict(sorted(found.items()))
+
+
+class _Broken(Row):
+    """A row whose entry point cannot be loaded: it harms nobody who does not ask for it."""
+
+    def __init__(self, mechanism: str, error: Exception) -> None:
+        super().__init__(mechanism=mechanism, module="", summary=str(error), transports=("tcp",))
+
+    def load(self) -> Adapter:
+        raise MechanismUnavailable(
+            f"{self.mechanism}: its entry point cannot be loaded: {self.summary}"
+        )
+
+
+def find(text: str) -> tuple[Row, Address]:
+    """Return the row and the address that a text names.
+
+    Raises AddressError, UnknownMechanism with the nearest name, or NotSupported parts by name.
+    """
+    candidates = _rows_for(text)
+    for row in candidates.values():
+        if text.startswith(row.native_forms):
+            return row, Address(row.mechanism, path=text)
+    address = Address.parse(text)
+    row = candidates.get(address.mechanism) or _unknown(address)
+    if address.transport is not None and address.transport not in row.transports:
+        raise AddressError(
+            f"{address}: {row.mechanism} does not run on {address.transport}; "
+            f"it runs on {', '.join(row.transports)}"
+        )
+    if address.tls and not row.tls:
+        raise AddressError(f"{address}: {row.mechanism} has no TLS")
+    unknown = sorted(set(address.query) - set(row.query))
+    if unknown:
+        known = ", ".join(row.query) or "nothing"
+        raise AddressError(
+            f"{address}: {row.mechanism} knows no {unknown[0]!r} after ?; it takes {known}"
+        )
+    return row, address
+
+
+def _rows_for(text: str) -> Mapping[str, Row]:
+    """Return our own rows if the text names one: entry points are slow to read, and add to them."""
+    mechanism = text.partition(":")[0].partition("+")[0].lower()
+    return _OURS if mechanism in _OURS else rows()
+
+
+def _unknown(address: Address) -> NoReturn:
+    import difflib
+
+    near = difflib.get_close_matches(address.mechanism, rows(), 1)
+    advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(rows())}"
+    raise UnknownMechanism(f"no mechanism is called {address.mechanism!r}; {advice}")

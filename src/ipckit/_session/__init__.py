@@ -1,0 +1,1 @@
+"""Sessions: what drives a protocol over a transport; ids, deadlines, who reads, subscriptions."""

@@ -1,0 +1,277 @@
+"""The tour: runs the recipes in pairs, as their own transcripts say, and judges what they print.
+
+Every program is a process of its own, started in an empty folder by the command that its docstring
+shows; only addresses, and the paths of Python and of the file, are put in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
+
+import ipckit
+from ipckit import _registry
+from ipckit._recipes import Pair, Recipe, Transcript, pairs
+from ipckit.examples.calculator import Calculator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Outcome", "library", "missing", "pairs", "run"]
+
+PATIENCE: Final = 20.0
+"""Seconds that each program of a pair may take."""
+MEASURED: Final = 0.2
+"""Seconds for which calls are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a pair did. `detail` says what is missing or what went wrong.
+
+    `rate` is ipckit's own client calling `add` on the pair's server from this process, in calls a
+    second; None where the pair is not ipckit's client of a calculator.
+    """
+
+    pair: Pair
+    result: Literal["passed", "failed", "missing"]
+    detail: str = ""
+    rate: float | None = None
+
+
+def run(pair: Pair) -> Outcome:
+    """Run one pair; never raises for what its programs do."""
+    absent = missing(pair)
+    if absent:
+        return Outcome(pair, "missing", absent)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ipckit-") as folder:
+            return Outcome(pair, "passed", rate=_Stage(pair, folder).play())
+    except _Failed as failure:
+        return Outcome(pair, "failed", str(failure))
+    except (OSError, ipckit.IpcError) as error:
+        return Outcome(pair, "failed", f"{type(error).__name__}: {error}")
+
+
+def library(pair: Pair) -> str:
+    """Name the library that speaks the pair's wire, and its version."""
+    ours = [r for r in pair.recipes if r.path.suffix == ".py" and r.flavour != "bare"]
+    if ours:
+        name = _registry.rows()[pair.mechanism].library or "ipckit"
+    else:
+        name = "Python" if pair.is_raw or pair.mechanism == "xmlrpc" else "msgpack"
+    if name == "Python":
+        return f"Python {'.'.join(map(str, sys.version_info[:3]))}"
+    return f"{name} {metadata.version(name)}"
+
+
+class _Failed(Exception):
+    """A pair did not do what its transcripts say."""
+
+
+class _Stage:
+    """One pair in one folder."""
+
+    def __init__(self, pair: Pair, folder: str) -> None:
+        self._pair = pair
+        self._folder = folder
+
+    def play(self) -> float | None:
+        """Run the pair as its transcripts say; returns the calls a second, where they count."""
+        client, server = self._pair.client, self._pair.server
+        if server is None:
+            self._converse(client, None)
+            return self._rate(None)
+        if self._pair.mechanism == "pipe":
+            address = f"pipe:{shlex.join(self._argv(server, server.transcripts[-1], None))}"
+            self._converse(client, address)
+            return self._rate(address)
+        with self._serving(server) as address:
+            self._converse(client, address)
+            return self._rate(address)
+
+    def _converse(self, client: Recipe, address: str | None) -> None:
+        for transcript in client.transcripts:
+            self._expect(self._argv(client, transcript, address), transcript)
+
+    def _expect(self, argv: list[str], transcript: Transcript) -> None:
+        """Run a program to its end and compare what it printed."""
+        name = shlex.join(transcript.words)
+        try:
+            done = subprocess.run(
+                argv,
+                cwd=self._folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            raise _Failed(f"{name}: did not end within {PATIENCE:g} s") from None
+        _compare(name, transcript.output, done.stdout.splitlines(), done.stderr)
+        if done.returncode:
+            raise _Failed(f"{name}: exit status {done.returncode}: {done.stderr.strip()}")
+
+    @contextlib.contextmanager
+    def _serving(self, server: Recipe) -> Iterator[str]:
+        """Run a server around the block, which gets its address; end it, and judge how it ended."""
+        *before, transcript = server.transcripts
+        for step in before:
+            self._expect(self._argv(server, step, None), step)
+        name = shlex.join(transcript.words)
+        address = transcript.address
+        if self._pair.ipv6:
+            address = address.replace("127.0.0.1", "[::1]")
+        argv = self._argv(server, transcript, address)
+        with _Program(argv, self._folder) as program:
+            ready, _, bound = program.line().partition(" ")
+            if ready != "ready":
+                program.terminate()
+                raise _Failed(f"{name}: printed no `ready ADDRESS`: {program.end()}")
+            try:
+                yield bound
+            except _Failed as failure:
+                program.terminate()
+                raise _Failed(f"{failure}\n{name}: {program.end()}".rstrip(": ")) from None
+            if not transcript.ends:
+                program.terminate()
+            printed = program.rest()
+            complaint = program.end()
+        _compare(name, transcript.output[1:], printed, complaint)
+        if program.status:
+            raise _Failed(f"{name}: exit status {program.status}: {complaint}")
+
+    def _argv(self, recipe: Recipe, transcript: Transcript, address: str | None) -> list[str]:
+        """Return the documented command, with the interpreter, the file and the address put in."""
+        words = [word.replace(recipe.path.name, str(recipe.path)) for word in transcript.words]
+        if address is not None:
+            words = [address if word == transcript.address else word for word in words]
+        return [sys.executable if word == "python" else word for word in words]
+
+    def _rate(self, address: str | None) -> float | None:
+        client = self._pair.client
+        if client.path.suffix != ".py" or client.flavour or client.group != self._pair.mechanism:
+            return None
+        if client.role == "pair":
+            with ipckit.serve(Calculator(), "memory://") as server:
+                return _calls_per_second(server.address)
+        assert address is not None
+        if address.startswith("unix:"):
+            address = f"unix:{quote(os.path.join(self._folder, address.removeprefix('unix:')))}"
+        if address.startswith("pipe:"):
+            # Its `ready` belongs into no table.
+            quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh"]
+            address = f"pipe:{shlex.join([*quiet, *shlex.split(address.removeprefix('pipe:'))])}"
+        return _calls_per_second(address)
+
+
+def _calls_per_second(address: str) -> float:
+    with ipckit.connect(Calculator, address) as calculator:
+        for _ in range(20):
+            calculator.add(2, 3)
+        calls, start = 0, time.perf_counter()
+        while (passed := time.perf_counter() - start) < MEASURED:
+            for _ in range(20):
+                calculator.add(2, 3)
+            calls += 20
+    return calls / passed
+
+
+class _Program:
+    """A server under way; it is killed when its patience is over, or with the block."""
+
+    def __init__(self, argv: Sequence[str], folder: str) -> None:
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the block)
+        self._process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._watch = threading.Timer(2 * PATIENCE, self._process.kill)
+        self._watch.start()
+
+    def __enter__(self) -> _Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.cancel()
+        self._process.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
+        self._watch.join()
+        self._complaints.close()
+
+    @property
+    def status(self) -> int:
+        """The exit status; negative for a signal."""
+        return self._process.wait()
+
+    def line(self) -> str:
+        """Return the next line, or nothing at the end."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().rstrip("\n")
+
+    def rest(self) -> list[str]:
+        """Return what it prints until its end."""
+        assert self._process.stdout is not None
+        return self._process.stdout.read().splitlines()
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def end(self) -> str:
+        """Wait for the end, and return what it wrote to stderr."""
+        self._process.wait()
+        self._complaints.seek(0)
+        return self._complaints.read().decode(errors="replace").strip()
+
+
+def _compare(name: str, wanted: Sequence[str], got: Sequence[str], stderr: str) -> None:
+    if list(wanted) != list(got):
+        lines = list(difflib.unified_diff(wanted, got, "transcript", "printed", lineterm="", n=0))
+        raise _Failed("\n".join([f"{name} printed something else:", *lines[3:], stderr.strip()]))
+
+
+def _environment() -> dict[str, str]:
+    """Text is UTF-8 everywhere, whatever the terminal's own is."""
+    return {**os.environ, "PYTHONUTF8": "1"}
+
+
+def missing(pair: Pair) -> str:
+    """Say what this machine lacks for a pair and which command mends it, or nothing."""
+    for recipe in pair.recipes:
+        for program, package in recipe.needs:
+            if shutil.which(program) is None:
+                return f"{program} is missing: apt-get install {package} (or make peers)"
+    if pair.ipv6 and not _has_ipv6():
+        return "IPv6 is off on the loopback: sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
+    return ""
+
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::1", 0))
+        return True
+    return False

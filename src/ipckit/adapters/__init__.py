@@ -1,0 +1,1 @@
+"""One module a mechanism; the registry imports them when an address asks for one."""

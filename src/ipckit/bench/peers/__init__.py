@@ -1,0 +1,1 @@
+"""Other libraries that do the same work, one module each, imported only to be measured."""

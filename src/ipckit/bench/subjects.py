@@ -1,0 +1,59 @@
+"""ipckit itself, in its blocking face: the same lines for every mechanism."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+from typing import TYPE_CHECKING, Final
+
+import ipckit
+from ipckit.bench.launch import server_command
+from ipckit.bench.workloads import Call, Servant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ipckit.bench.contestants import Caller, Ready
+    from ipckit.bench.workloads import Workload
+
+__all__ = ["address_to_serve", "connect", "serve"]
+
+ADDRESSES: Final = {
+    "memory": "memory://bench",
+    "pipe": "pipe:",
+    "tcp": "tcp://127.0.0.1:0",
+    "udp": "udp://127.0.0.1:0",
+    "xmlrpc": "xmlrpc://127.0.0.1:0",
+}
+
+
+@contextlib.contextmanager
+def address_to_serve(mechanism: str) -> Iterator[str]:
+    """Give an address that is free, and the folder it needs."""
+    if mechanism != "unix":
+        yield ADDRESSES[mechanism]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"unix:{folder}/s"
+
+
+def serve(transport: str, ready: Ready) -> None:
+    """Serve with the defaults."""
+    with address_to_serve(transport) as address, ipckit.serve(Servant(), address) as server:
+        ready(server.address)
+        server.wait()
+
+
+@contextlib.contextmanager
+def connect(transport: str, address: str) -> Iterator[Caller]:
+    """Connect with the defaults; every thread uses the one proxy."""
+    if transport == "pipe":
+        address = "pipe:" + server_command("ipckit", "pipe")
+    with ipckit.connect(Servant, address) as proxy:
+
+        def caller(workload: Workload) -> Call:
+            operation = getattr(proxy, workload.operation)
+            return Call(functools.partial(operation, *workload.arguments()), workload.expected)
+
+        yield caller

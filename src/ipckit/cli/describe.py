@@ -1,0 +1,112 @@
+"""`ipckit describe`: what a peer, a class or a contract file offers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipckit import _registry
+from ipckit._api import connect
+from ipckit._contract import type_name
+from ipckit._deadline import timeout
+from ipckit.cli.call import add_connection_options
+from ipckit.cli.credentials import tls_of, with_password
+from ipckit.cli.failures import DONE
+from ipckit.cli.imports import contract_from
+from ipckit.cli.terminal import escaped, print_json
+from ipckit.contracts import introspection, openrpc, targets
+from ipckit.errors import NotSupported
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ipckit._contract import Operation
+    from ipckit.cli.commands import Commands
+
+__all__ = ["add"]
+
+_CALCULATOR = "ipckit.examples.calculator:Calculator"
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add(
+        "describe",
+        run,
+        "show the operations, types and signals of a peer, a class or a contract file",
+        examples=[
+            f"ipckit describe {_CALCULATOR}",
+            f"ipckit describe 'pipe:ipckit serve -q {_CALCULATOR} pipe:'",
+        ],
+    )
+    parser.add_argument("what", metavar="ADDRESS|TARGET|FILE")
+    parser.add_argument("--json", action="store_true", help="print an OpenRPC document")
+    add_connection_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is offered."""
+    offered = _offer(options)
+    if options.json:
+        print_json(_document(offered))
+    else:
+        print(escaped("\n".join(_lines(offered))))
+    return DONE
+
+
+def _offer(options: argparse.Namespace) -> introspection.Offer:
+    text = options.what
+    if Path(text).is_file() or (targets.is_target(text) and not _is_address(text)):
+        return introspection.Offer(contract_from(text))
+    address = with_password(text, options.password_file)
+    with timeout(options.timeout):
+        connection = connect(address, timeout=options.timeout, tls=tls_of(options))
+        try:
+            offered = introspection.offer(connection.call)
+        finally:
+            connection.close()
+    if offered is None:
+        raise NotSupported("the peer answers no question about its operations")
+    return offered
+
+
+def _is_address(text: str) -> bool:
+    return re.split("[:+]", text, maxsplit=1)[0].lower() in _registry.rows()
+
+
+def _document(offered: introspection.Offer) -> dict[str, Any]:
+    document = openrpc.document(offered.contract)
+    for method in document["methods"]:
+        if method["name"] in offered.untold:
+            method["x-untold"] = True
+    return document
+
+
+def _lines(offered: introspection.Offer) -> Iterator[str]:
+    contract = offered.contract
+    yield f"contract {contract.name}"
+    yield from _indented(contract.doc)
+    for name, attribute in contract.attributes.items():
+        access = "" if attribute.writable else "  (read only)"
+        yield f"\nattribute {name}: {type_name(attribute.type)}{access}"
+        yield from _indented(attribute.doc)
+    for operation in contract.operations.values():
+        if operation.attribute is None:
+            yield f"\n{_signature(operation, told=operation.name not in offered.untold)}"
+            yield from _indented(operation.doc)
+            for kind in operation.raises:
+                yield f"    raises {kind.__name__}"
+    for name, payload in contract.signals.items():
+        yield f"\nsignal {name}: {type_name(payload)}"
+
+
+def _signature(operation: Operation, *, told: bool) -> str:
+    if not told:
+        return f"{operation.name}(...)"
+    return f"{operation}  (one-way)" if operation.oneway else str(operation)
+
+
+def _indented(text: str) -> list[str]:
+    return [f"    {line}".rstrip() for line in text.splitlines()]

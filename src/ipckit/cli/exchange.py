@@ -1,0 +1,94 @@
+"""`ipckit export` and `ipckit import`: contracts as files of other formats, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ipckit.cli.commands import UsageError
+from ipckit.cli.failures import DONE
+from ipckit.cli.imports import contract_from
+from ipckit.cli.terminal import escaped
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ipckit._contract import Contract
+    from ipckit.cli.commands import Commands
+
+__all__ = ["add"]
+
+_CALCULATOR = "ipckit.examples.calculator:Calculator"
+_EXPORTED = f"ipckit export {_CALCULATOR} --to openrpc -o contract.json"
+
+
+def add(commands: Commands) -> None:
+    """Declare both commands."""
+    parser = commands.add(
+        "export",
+        run_export,
+        "write a contract in another format",
+        examples=[
+            f"ipckit export {_CALCULATOR} --to openrpc",
+            f"ipckit export {_CALCULATOR} --to python --async",
+        ],
+    )
+    parser.add_argument("target", metavar="TARGET|FILE")
+    parser.add_argument("--to", required=True, choices=("openrpc", "python"), help="the format")
+    _add_writing(parser)
+    parser = commands.add(
+        "import",
+        run_import,
+        "write a contract file (OpenRPC) as a Python module",
+        examples=[f"{_EXPORTED} && ipckit import contract.json -o contract.py"],
+    )
+    parser.add_argument("target", metavar="FILE")
+    _add_writing(parser)
+
+
+def _add_writing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--async",
+        dest="is_async",
+        action="store_true",
+        help="write a Python contract for ipckit.aio",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to a file, not to stdout")
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write the contract in the format asked for."""
+    if options.to == "openrpc" and options.is_async:
+        raise UsageError("--async is for --to python; an OpenRPC document has one form")
+    contract = contract_from(options.target)
+    text = _openrpc(contract) if options.to == "openrpc" else _python(contract, options)
+    return _write(text, options.output)
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Write the contract file as Python."""
+    return _write(_python(contract_from(options.target), options), options.output)
+
+
+def _openrpc(contract: Contract) -> str:
+    from ipckit.contracts import openrpc
+
+    return json.dumps(openrpc.document(contract), indent=2) + "\n"
+
+
+def _python(contract: Contract, options: argparse.Namespace) -> str:
+    from ipckit.contracts import python
+
+    return python.source(contract, is_async=options.is_async)
+
+
+def _write(text: str, path: str | None) -> int:
+    if path is None:
+        print(escaped(text), end="")
+        return DONE
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return DONE

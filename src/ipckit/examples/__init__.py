@@ -1,0 +1,1 @@
+"""The recipes: `python -m ipckit.examples.NAME` runs one."""

@@ -1,0 +1,32 @@
+"""Call the calculator on a Unix socket; `connection.native` is the socket itself.
+
+$ python -m ipckit.examples.unix_client unix:calculator.sock
+add(2, 3) = 5
+mean([1.5, 2.5, 3.5]) = 2.5
+summarize([1.5, 2.5, 3.5]) = 3 numbers up to 3.5
+divide(1, 0): 1.0 cannot be divided by zero
+"""
+
+import socket
+import sys
+
+import ipckit
+from ipckit.examples.calculator import Calculator, DivisionByZero
+
+
+def main(address: str) -> None:
+    connection = ipckit.connect(Calculator, address)
+    assert connection.native.family == socket.AF_UNIX
+    with connection as calculator:
+        print("add(2, 3) =", calculator.add(2, 3))
+        print("mean([1.5, 2.5, 3.5]) =", calculator.mean([1.5, 2.5, 3.5]))
+        summary = calculator.summarize([1.5, 2.5, 3.5])
+        print(f"summarize([1.5, 2.5, 3.5]) = {summary.count} numbers up to {summary.largest}")
+        try:
+            calculator.divide(1, 0)
+        except DivisionByZero as error:
+            print("divide(1, 0):", error)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

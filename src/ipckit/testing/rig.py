@@ -1,0 +1,488 @@
+"""The rig: one mechanism on one transport under one face, with its servers, clients and raw peers.
+
+A rig is made for every row of the registry and every transport of the row, so that a new row is
+tested without opting in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import json
+import os
+import shlex
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pytest
+
+import ipckit
+from ipckit import _registry
+from ipckit.errors import NotSupported
+from ipckit.testing.faces import FACES
+from ipckit.testing.raw import Listener, Peer, Relay, Stage, dial, knock, listen
+from ipckit.testing.server import servant
+from ipckit.testing.subjects import fitting, subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from ipckit._capabilities import Capabilities
+    from ipckit.testing.faces import Client, Face
+
+__all__ = [
+    "Rig",
+    "Served",
+    "Wire",
+    "asked_of",
+    "eventually",
+    "is_asked",
+    "rigs",
+    "speaks",
+]
+
+Promise = TypeVar("Promise", bound="Callable[..., None]")
+
+PATIENCE: Final = 10.0
+"""Seconds after which what should have happened is taken not to happen."""
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One mechanism on one of its transports."""
+
+    row: _registry.Row
+    transport: str
+    tls: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """The text before the colon of an address."""
+        parts = [self.row.mechanism]
+        if self.transport != self.row.transports[0]:
+            parts.append(self.transport)
+        return "+".join([*parts, *(["tls"] if self.tls else [])])
+
+
+def wires(mechanisms: Collection[str] = ()) -> Iterator[Wire]:
+    """Yield every transport of every row, or of those named, and TLS where it is promised."""
+    for row in _registry.rows().values():
+        if mechanisms and row.mechanism not in mechanisms:
+            continue
+        for transport in row.transports:
+            yield Wire(row, transport)
+            # What cannot be loaded is reported by its rig, which loads it again.
+            with contextlib.suppress(ImportError):
+                if row.tls and row.load().CAPABILITIES[transport].tls:
+                    yield Wire(row, transport, tls=True)
+
+
+@functools.cache
+def rigs(mechanisms: tuple[str, ...] = ()) -> list[Rig]:
+    """Return a rig, not yet set up, for every wire and face."""
+    return [Rig(wire, face) for wire in wires(mechanisms) for face in FACES]
+
+
+@dataclass
+class Served:
+    """A server of the suite's own: `process` is None where it lives in this one."""
+
+    address: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+
+
+class Rig:
+    """Everything a promise needs; see the module."""
+
+    contract: type
+    """All contracts of the suite that this wire can carry, in one class."""
+    folder: Path
+
+    def __init__(self, wire: Wire, face: Face) -> None:
+        self.wire = wire
+        self.face = face
+        self._shared: tuple[str, Client] | None = None
+        self._lock = threading.Lock()
+        self._pair = self._whole = contextlib.ExitStack()
+
+    def __str__(self) -> str:
+        return f"{self.wire.scheme}-{self.face.name}"
+
+    def __enter__(self) -> Rig:
+        """Start the shared server and client; raises MechanismUnavailable."""
+        self.contract = subject(self.can)
+        with contextlib.ExitStack() as stack:
+            self.folder = Path(stack.enter_context(_folder()))
+            stack.callback(self.renew)
+            self._start()
+            self._whole = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._whole.close()
+
+    def _start(self) -> tuple[str, Client]:
+        with self._lock, contextlib.ExitStack() as stack:
+            if self._shared is not None:
+                return self._shared  # another thread was faster
+            address = stack.enter_context(self.serving()).address
+            client = self.connect(address=address)
+            stack.callback(client.close)
+            self._shared = address, client
+            self._pair = stack.pop_all()
+            return address, client
+
+    def renew(self) -> None:
+        """Give the promises to come a new server and client, after one was broken."""
+        self._shared = None
+        with contextlib.suppress(Exception):
+            self._pair.close()
+
+    @property
+    def address(self) -> str:
+        """The address of one server, for all promises that leave it as it was."""
+        return (self._shared or self._start())[0]
+
+    @property
+    def client(self) -> Client:
+        """One client of that server, for all promises that leave it as it was."""
+        return (self._shared or self._start())[1]
+
+    @property
+    def proxy(self) -> Any:
+        """That client's proxy."""
+        return self.client.proxy
+
+    @property
+    def can(self) -> Capabilities:
+        """What the wire says that it can; raises MechanismUnavailable."""
+        return self.wire.row.load().CAPABILITIES[self.wire.transport]
+
+    @property
+    def native_coroutines(self) -> bool:
+        """Say whether the mechanism waits for its peers without threads."""
+        return hasattr(self.wire.row.load(), "aio_connect") and self.can.datagram is None
+
+    @property
+    def in_process(self) -> bool:
+        """Say whether servers of this wire live in the process of their clients."""
+        return self.wire.transport == "memory"
+
+    @property
+    def starts_servers(self) -> bool:
+        """Say whether each client starts a server of its own."""
+        return self.wire.transport == "pipe"
+
+    def fits(self, *contracts: type) -> bool:
+        """Say whether the wire carries all of these contracts."""
+        return set(contracts) <= set(fitting(self.can))
+
+    def refuses(self, contract: type) -> None:
+        """Assert that the contract is refused by both ends before a byte is sent."""
+        with pytest.raises(NotSupported, match=contract.__name__):
+            self.connect(contract)
+        with pytest.raises(NotSupported, match=contract.__name__):
+            self.face.serve(contract(), self._own_address(), tls=self._server_tls())
+
+    def echo(self, subject: Any, size: int) -> None:
+        """Have a value of that many octets echoed: bytes, where the wire has them."""
+        call, value = (
+            (subject.octets, bytes(size)) if self.can.bytes else (subject.text, "x" * size)
+        )
+        assert call(value) == value
+
+    def large_reply(self, subject: Any, size: int) -> None:
+        """Ask briefly for a value of that many octets: bytes, where the wire has them."""
+        whole = subject.zeros(size) if self.can.bytes else subject.repeated("x", size)
+        assert len(whole) == size
+
+    # Clients
+
+    def connect(
+        self, contract: type | None = None, address: str | None = None, **options: Any
+    ) -> Client:
+        """Connect another client, with the whole contract to the shared server by default."""
+        options.setdefault("tls", self._client_tls())
+        return self.face.connect(contract or self.contract, address or self.address, **options)
+
+    def connect_untyped(self, address: str | None = None, **options: Any) -> Client:
+        """Connect another client without a contract."""
+        options.setdefault("tls", self._client_tls())
+        return self.face.connect(address or self.address, **options)
+
+    @contextlib.contextmanager
+    def connect_later(self) -> Iterator[Callable[[str], Any]]:
+        """Give a function from an address to a proxy that lasts as long as the block."""
+        with contextlib.ExitStack() as stack:
+            yield lambda address: stack.enter_context(self.connect(address=address))
+
+    def limits(self, **limits: Any) -> ipckit.Limits:
+        """Return limits for a client."""
+        return ipckit.Limits(**limits)
+
+    def interrupted(self) -> str:
+        """Return what a client in a process of its own sees that is interrupted in a call."""
+        address = self._own_address() if self.in_process else self.address
+        argv = [sys.executable, "-m", "ipckit.testing.interrupted", "--face", self.face.name]
+        argv += ["--serve"] if self.in_process else []
+        argv += ["--authority", str(_certificates()[1].authority)] if self.wire.tls else []
+        done = subprocess.run([*argv, address], stdout=subprocess.PIPE, text=True, timeout=20)
+        return done.stdout.strip()
+
+    def in_child(self, work: Callable[[], str]) -> str:
+        """Return what the work returns, or raises, in a forked child of this process."""
+        reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            # The child only does what is meant to be safe there.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(int(PATIENCE))  # one that hangs ends, and has said nothing
+            try:
+                text = work()
+            except BaseException as error:  # noqa: BLE001  (whatever it is, the parent hears of it)
+                text = f"{type(error).__name__}: {error}"
+            os.write(writer, text.encode())
+            os._exit(0)
+        os.close(writer)
+        with open(reader, encoding="utf-8") as answer:
+            text = answer.read()
+        os.waitpid(child, 0)
+        return text
+
+    # Servers
+
+    @contextlib.contextmanager
+    def serving(self, descriptors: int | None = None, **limits: Any) -> Iterator[Served]:
+        """Run a fresh server, by default with default limits; the block ends with its end."""
+        arguments = ["--face", self.face.name, "--limits", json.dumps(limits)]
+        if self.wire.tls:
+            server, client = _certificates()
+            files = {"certificate": server.certificate, "key": server.key}
+            arguments += ["--tls", json.dumps(files), "--authority", str(client.authority)]
+        if descriptors is not None:
+            arguments += ["--descriptors", str(descriptors)]
+        if self.in_process:
+            with self.serving_here(**limits) as address:
+                yield Served(address)
+        elif self.starts_servers:
+            yield Served(f"{self.wire.scheme}:{_program(self._own_address(), *arguments)}")
+        else:
+            with _process(self._own_address(), *arguments) as served:
+                yield served
+
+    @contextlib.contextmanager
+    def serving_here(self, **limits: Any) -> Iterator[str]:
+        """Run a fresh server in this process."""
+        address = self._own_address()
+        server = self.face.serve(
+            servant(address, _certificates()[1].authority if self.wire.tls else None),
+            address,
+            limits=ipckit.Limits(**limits),
+            tls=self._server_tls(),
+        )
+        with server:
+            yield str(server.address)
+
+    def vacant(self) -> str:
+        """Return an address at which nobody listens."""
+        if self.starts_servers:
+            return f"{self.wire.scheme}:{self.folder}/no-such-program"
+        if self.wire.transport == "unix":
+            return f"{self.wire.scheme}://{self.folder}/no-such-socket"
+        if self.in_process:
+            return f"{self.wire.scheme}://no-such-name"
+        with self.listening() as listener:
+            return listener.address
+
+    @contextlib.contextmanager
+    def crowded(self) -> Iterator[str]:
+        """Give an address at which nobody is let in, or, where there is no door, answered."""
+        if self.wire.transport not in ("tcp", "unix"):
+            with self.playing(lambda peer: peer.until_closed()) as address:
+                yield address
+            return
+        with self.listening(backlog=0) as listener, contextlib.ExitStack() as crowd:
+            for _ in range(3):
+                crowd.enter_context(knock(listener.socket.getsockname()))
+            yield listener.address
+
+    def in_clear(self) -> str:
+        """Return the shared server's address without TLS."""
+        return self.address.replace("+tls:", ":", 1)
+
+    def _own_address(self) -> str:
+        match self.wire.transport:
+            case "pipe":
+                return f"{self.wire.scheme}:"
+            case "memory":
+                return f"{self.wire.scheme}://"
+            case "unix":
+                return f"{self.wire.scheme}://{self.folder}/{next(_numbers)}.sock"
+            case _:
+                return f"{self.wire.scheme}://127.0.0.1:0"
+
+    # Raw peers
+
+    def raw(self, address: str | None = None, *, plain: bool = False) -> Peer:
+        """Connect to a server as a peer that sends and receives bytes, `plain` without TLS."""
+        tls = self.wire.tls and not plain
+        context = self._raw_context(ssl.Purpose.SERVER_AUTH) if tls else None
+        return dial(address or self.address, self.wire.transport, context)
+
+    def listening(self, backlog: int = 128) -> Listener:
+        """Listen for this wire's clients, to be sent and to receive bytes."""
+        context = self._raw_context(ssl.Purpose.CLIENT_AUTH) if self.wire.tls else None
+        return listen(self.wire.scheme, self.wire.transport, context, backlog)
+
+    @contextlib.contextmanager
+    def playing(
+        self, act: Callable[[Peer], object], listener: Listener | None = None
+    ) -> Iterator[str]:
+        """Play the server: `act` meets every client that comes to the address."""
+        with Stage(listener or self.listening(), act) as stage:
+            yield stage.address
+
+    def relay(self, address: str | None = None, **hooks: Any) -> Relay:
+        """Stand between clients and a server; see `Relay`."""
+        return Relay(self.listening(), lambda: self.raw(address), **hooks)
+
+    # TLS
+
+    def _server_tls(self) -> ipckit.Tls | None:
+        return _certificates()[0] if self.wire.tls else None
+
+    def _client_tls(self) -> ipckit.Tls | None:
+        return _certificates()[1] if self.wire.tls else None
+
+    def _raw_context(self, purpose: ssl.Purpose) -> ssl.SSLContext:
+        server, client = _certificates()
+        context = ssl.create_default_context(purpose)
+        if purpose is ssl.Purpose.CLIENT_AUTH:
+            server.load(context)
+        else:
+            client.load(context)
+        return context
+
+
+_numbers = iter(range(1_000_000))
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ipckit-rig-")
+
+
+@functools.cache
+def _certificates() -> tuple[ipckit.Tls, ipckit.Tls]:
+    """Return the server's and the client's TLS options, made once for this process."""
+    import trustme  # needed where TLS is tested only
+
+    folder = Path(_certificate_folder().name)
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    files = {name: os.fspath(folder / f"{name}.pem") for name in ("authority", "key", "chain")}
+    authority.cert_pem.write_to_path(files["authority"])
+    issued.private_key_pem.write_to_path(files["key"])
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(files["chain"], append=True)
+    server = ipckit.Tls(certificate=files["chain"], key=files["key"])
+    return server, ipckit.Tls(authority=files["authority"])
+
+
+@functools.cache
+def _certificate_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="ipckit-certificates-")
+
+
+def _program(address: str, *arguments: str) -> str:
+    return shlex.join([sys.executable, "-m", "ipckit.testing.server", address, *arguments])
+
+
+@contextlib.contextmanager
+def _process(address: str, *arguments: str) -> Iterator[Served]:
+    """Run a server as a process until the block ends."""
+    argv = [sys.executable, "-m", "ipckit.testing.server", address, "--until-eof", *arguments]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            word, _, bound = process.stdout.readline().decode().rstrip("\n").partition(" ")
+            assert word == "ready", f"the server of {address} did not start"
+            yield Served(bound, process)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            process.kill()
+
+
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Return when the condition holds; fail when it does not in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.002)
+
+
+def asked_of(rigs: Callable[[Rig], bool]) -> Callable[[Promise], Promise]:
+    """Ask a promise only of those rigs; of the others it is no promise, so it is not collected."""
+
+    def mark(promise: Promise) -> Promise:
+        promise.asked_of = rigs  # type: ignore[attr-defined]
+        return promise
+
+    return mark
+
+
+def is_asked(promise: Callable[..., object], rig: Rig) -> bool:
+    """Say whether a promise is asked of a rig; an unavailable one is asked, so that it is seen."""
+    try:
+        return bool(getattr(promise, "asked_of", lambda _: True)(rig))
+    except ImportError:
+        return True
+
+
+def speaks(contract: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a promise with the shared proxy, or see the contract refused where the wire lacks it.
+
+    The promise takes `subject`, typed as the contract, and if it likes `rig` and parameters.
+    """
+
+    def decorate(promise: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(promise)
+        asked = list(signature.parameters.values())
+        others = [p for p in asked if p.name not in ("subject", "rig")]
+
+        def kept(rig: Rig, **given: Any) -> None:
+            if not rig.fits(contract):
+                rig.refuses(contract)
+                return
+            if "rig" in signature.parameters:
+                given["rig"] = rig
+            promise(subject=rig.proxy, **given)
+
+        kept.__name__, kept.__doc__ = promise.__name__, promise.__doc__
+        kept.__module__ = promise.__module__
+        kept.pytestmark = getattr(promise, "pytestmark", [])  # type: ignore[attr-defined]
+        first = inspect.Parameter("rig", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        kept.__signature__ = signature.replace(parameters=[first, *others])  # type: ignore[attr-defined]
+        return kept
+
+    return decorate

@@ -1,0 +1,53 @@
+"""The suite counts: nothing is skipped unseen, and no promise gets lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from outside import PLUGIN, environment, install
+
+from ipckit.testing.rig import rigs
+
+HERE = Path(__file__).parent
+SUITE = "from ipckit.testing.conformance"
+TLS = f"{SUITE}.security import test_a_certificate_of_an_unknown_authority_is_refused\n"
+ANY = f"{SUITE}.calls import test_a_client_needs_no_contract\n"
+
+
+def run(folder: Path, promises: str, *options: str, **variables: str) -> tuple[int, str]:
+    (folder / "conftest.py").write_text(PLUGIN)
+    (folder / "test_conformance.py").write_text(promises)
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    env = {**environment(folder), "IPCKIT_REQUIRE": "", **variables}
+    done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=50)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(("least", "status"), [(1, 0), (2, 1)])
+def test_fewer_promises_than_the_minimum_fail_the_run(
+    tmp_path: Path, least: int, status: int
+) -> None:
+    (tmp_path / "conformance_minimum.json").write_text(json.dumps({"tcp+tls-blocking": least}))
+    code, output = run(tmp_path, TLS)
+    assert code == status
+    assert ("1 promises kept, at least 2 wanted" in output) == bool(status)
+
+
+@pytest.mark.parametrize(("require", "status"), [("", 0), ("all", 1)])
+def test_an_unavailable_mechanism_is_skipped_unless_all_are_required(
+    tmp_path: Path, require: str, status: int
+) -> None:
+    install(tmp_path, "outsider", {"broken": "no_such_package:ROW"})
+    code, output = run(tmp_path, ANY, "--mechanism", "broken", IPCKIT_REQUIRE=require)
+    assert code == status
+    assert "broken-blocking" in output
+
+
+def test_the_minimum_names_every_rig() -> None:
+    assert json.loads((HERE / "conformance_minimum.json").read_text()).keys() == {
+        str(rig) for rig in rigs()
+    }

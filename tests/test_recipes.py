@@ -1,0 +1,162 @@
+"""The recipes run in pairs, print what they promise, and stay small."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from requirements import require_program
+
+from ipckit import _recipes, _registry, _tour, examples
+from ipckit._recipes import Pair, Recipe, Transcript
+
+FOLDER = Path(examples.__path__[0])
+RECIPES = _recipes.recipes()
+PYTHON = [recipe for recipe in RECIPES if recipe.path.suffix == ".py"]
+ALONE = [recipe for recipe in PYTHON if recipe.flavour == "bare"]
+WITH_IPCKIT = [recipe for recipe in PYTHON if recipe not in ALONE]
+ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ("pipe", "tcp_tls")]
+SHARED = {"ipckit", "ipckit.aio", "ipckit.examples.calculator"}
+
+
+@pytest.fixture(params=_recipes.pairs(), ids=str)
+def pair(request: pytest.FixtureRequest) -> Pair:
+    """A pair for which everything is here."""
+    pair: Pair = request.param
+    for recipe in pair.recipes:
+        for program, package in recipe.needs:
+            require_program(program, package)
+    absent = _tour.missing(pair)
+    if absent and os.environ.get("IPCKIT_REQUIRE") == "all":
+        pytest.fail(absent)
+    if absent:
+        pytest.skip(absent)
+    return pair
+
+
+def test_a_pair_prints_its_transcripts(pair: Pair) -> None:
+    outcome = _tour.run(pair)
+    assert (outcome.result, outcome.detail) == ("passed", "")
+
+
+@pytest.mark.parametrize("server", ON_SOCKETS, ids=lambda recipe: recipe.name)
+def test_a_server_ends_well_on_ctrl_c(server: Recipe, tmp_path: Path) -> None:
+    module = f"ipckit.examples.{server.name}"
+    argv = [sys.executable, "-m", module, server.transcripts[-1].address]
+    with subprocess.Popen(argv, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline().startswith("ready ")
+        program.send_signal(signal.SIGINT)
+    assert program.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("row", _registry.ROWS, ids=lambda row: row.mechanism)
+def test_every_mechanism_has_recipes_with_ipckit_and_without(row: _registry.Row) -> None:
+    found = {(r.flavour, r.role) for r in PYTHON if r.group == row.mechanism}
+    assert found >= {("", "server"), ("", "client"), ("bare", "server"), ("bare", "client")} or (
+        found == {("", "pair"), ("bare", "pair")}
+    )
+
+
+@pytest.mark.parametrize("mechanism", ["pipe", "tcp", "unix", "xmlrpc"])
+def test_a_foreign_peer_calls_every_server_of_a_mechanism(mechanism: str) -> None:
+    servers = {r.name for r in RECIPES if r.group == mechanism and r.role == "server"}
+    called = {p.server.name for p in _recipes.pairs() if p.foreign_peer and p.server is not None}
+    assert called >= servers
+
+
+@pytest.mark.parametrize("group", ["tcp_conversation", "udp_printer"])
+def test_every_raw_pair_runs_over_ipv4_and_ipv6(group: str) -> None:
+    assert [p.ipv6 for p in _recipes.pairs() if p.client.group == group] == [False, True] * 4
+
+
+def test_calls_are_counted_where_ipckit_calls() -> None:
+    memory = next(p for p in _recipes.pairs() if p.client.name == "memory_pair")
+    rate = _tour.run(memory).rate
+    assert rate is not None
+    assert rate > 0
+
+
+@pytest.mark.parametrize("recipe", WITH_IPCKIT, ids=lambda r: r.name)
+def test_a_recipe_with_ipckit_has_forty_lines_at_most(recipe: Recipe) -> None:
+    assert len(recipe.path.read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
+def test_a_recipe_without_ipckit_has_eighty_lines_at_most(recipe: Recipe) -> None:
+    assert len(recipe.path.read_text().splitlines()) <= 80
+
+
+@pytest.mark.parametrize("recipe", WITH_IPCKIT, ids=lambda r: r.name)
+def test_a_recipe_imports_ipckit_and_the_shared_contract_and_nothing_else(recipe: Recipe) -> None:
+    assert _third_party(recipe) <= SHARED
+
+
+@pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
+def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> None:
+    assert _third_party(recipe) <= {"msgpack"}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
+def test_a_recipe_names_its_file_in_its_transcript(recipe: Recipe) -> None:
+    words = " ".join(recipe.transcripts[-1].words)
+    named = recipe.path.name if recipe.path.suffix != ".py" else f"ipckit.examples.{recipe.name} "
+    assert named in f"{words} "
+
+
+def test_the_tour_reports_output_that_differs_from_the_transcript() -> None:
+    outcome = _tour.run(_with_output(_memory(), "add(2, 3) = 6"))
+    assert outcome.result == "failed"
+    assert "-add(2, 3) = 6" in outcome.detail
+
+
+def test_the_tour_reports_a_server_that_never_is_ready() -> None:
+    server = replace(_memory(), role="server", transcripts=(_saying("hello"),))
+    outcome = _tour.run(Pair(_memory(), server))
+    assert outcome.result == "failed"
+    assert "ready" in outcome.detail
+
+
+def test_the_tour_reports_a_server_that_ends_badly() -> None:
+    ready = _memory().transcripts[-1].output[0]
+    server = replace(_memory(), role="server", transcripts=(_saying(ready, "out of memory"),))
+    outcome = _tour.run(Pair(_memory(), server))
+    assert outcome.result == "failed"
+    assert "exit status 1: out of memory" in outcome.detail
+
+
+def test_the_tour_names_what_is_missing_and_the_command_that_mends_it() -> None:
+    outcome = _tour.run(Pair(replace(_memory(), needs=(("no-such-program", "no-such-package"),))))
+    assert outcome.result == "missing"
+    assert "apt-get install no-such-package" in outcome.detail
+
+
+def _memory() -> Recipe:
+    return next(recipe for recipe in RECIPES if recipe.name == "memory_pair")
+
+
+def _with_output(recipe: Recipe, *lines: str) -> Pair:
+    transcript = replace(recipe.transcripts[-1], output=lines)
+    return Pair(replace(recipe, transcripts=(transcript,)))
+
+
+def _saying(line: str, complaint: str = "") -> Transcript:
+    code = f"import sys; print({line!r}); sys.exit({complaint!r} or 0)"
+    return Transcript((sys.executable, "-c", code), (line,), ends=True)
+
+
+def _third_party(recipe: Recipe) -> set[str]:
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(recipe.path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    return {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names}

@@ -1,0 +1,129 @@
+"""Run every test under coverage in .venv, then conformance and recipes on the other Pythons.
+
+They are found as python3.N on PATH or under pyenv. With IPCKIT_REQUIRE=all a missing one is a
+failure.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import environment
+
+SUPPORTED = ("3.11", "3.12", "3.13")
+CONFORMANCE = ("-m", "pytest", "tests/test_conformance.py", "tests/test_recipes.py")
+EVERYTHING = (
+    ("-m", "coverage", "erase"),
+    ("-m", "coverage", "run", "-m", "pytest"),
+    ("-m", "coverage", "combine", "--quiet"),
+    ("-m", "coverage", "report"),
+)
+
+
+def main() -> int:
+    """Run every leg, then say how each went; the exit status is 0 if all did well."""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # The bench's peers are tested where everything is.
+    legs = [Leg(own, environment.base_interpreter(), ".venv", EVERYTHING, ("test", "bench"))]
+    absent = []
+    for version in SUPPORTED:
+        if version == own:
+            continue
+        interpreter = find_interpreter(version)
+        if interpreter is None:
+            absent.append(version)
+        else:
+            legs.append(Leg(version, interpreter, f".venv-{version}", (CONFORMANCE,)))
+    results = [legs[0].run()]
+    # The others wait for their peers more than they compute, so they run side by side.
+    with ThreadPoolExecutor() as pool:
+        for result, output in pool.map(Leg.run_quietly, legs[1:]):
+            print(output, end="")
+            results.append(result)
+    required = os.environ.get("IPCKIT_REQUIRE") == "all"
+    print()
+    for leg, result in zip(legs, results, strict=True):
+        print(f"Python {leg.version}: {result or 'passed'}")
+    for version in absent:
+        print(f"Python {version}: no interpreter found{', and one is required' * required}")
+    return 1 if any(results) or (required and absent) else 0
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One Python, and the arguments of each of its runs in an environment of its own."""
+
+    version: str
+    interpreter: str
+    folder: str
+    commands: Sequence[Sequence[str]]
+    extras: Sequence[str] = ("test",)
+
+    def run_quietly(self) -> tuple[str | None, str]:
+        """What failed, or None; and what was printed."""
+        with tempfile.TemporaryFile("w+") as output:
+            result = self.run(output)
+            output.seek(0)
+            return result, output.read()
+
+    def run(self, output: TextIO | None = None) -> str | None:
+        """What failed, or None."""
+        print(f"\n== Python {self.version} in {self.folder}", file=output, flush=True)
+        try:
+            python = environment.ensure(self.folder, self.extras, self.interpreter)
+        except environment.EnvironmentFailed as failure:
+            print(failure, file=output or sys.stderr, flush=True)
+            return "FAILED: no environment"
+        failed = [
+            " ".join(command)
+            for command in self.commands
+            if subprocess.run(
+                [python, *command],
+                cwd=environment.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=None if output is None else subprocess.STDOUT,
+            ).returncode
+        ]
+        return f"FAILED: {'; '.join(failed)}" if failed else None
+
+
+def find_interpreter(version: str) -> str | None:
+    """The interpreter of this version, such as "3.12", on PATH or under pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates = [shutil.which(f"python{version}"), *_newest_first(pyenv / "versions", version)]
+    return next((path for path in candidates if path and _version(path) == version), None)
+
+
+def _newest_first(versions: Path, version: str) -> list[str]:
+    found = versions.glob(f"{version}.*/bin/python")
+    return [str(path) for path in sorted(found, key=_patch, reverse=True)]
+
+
+def _patch(python: Path) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", python.parent.parent.name)]
+
+
+def _version(python: str) -> str | None:
+    """The interpreter's version; None if it does not run, as pyenv's shims may not."""
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", asked], capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

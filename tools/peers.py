@@ -1,0 +1,70 @@
+"""List the foreign peers that are missing here and install them under the rule of apt_packages.
+
+A peer is a program that never heard of ipckit and speaks one of its wires. With IPCKIT_REQUIRE=all
+a peer that stays missing is a failure; otherwise the tests that need it are skipped, counted and
+named.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import apt_packages
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A Debian package, the command that shows that it or its like is there, and its purpose."""
+
+    package: str
+    command: str
+    purpose: str
+
+
+PEERS = (
+    Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
+    Peer(
+        "neovim",
+        "nvim",
+        "MessagePack-RPC over a pipe, a Unix socket and TCP, both ways; runs the Lua client",
+    ),
+    Peer("nodejs", "node", "runs the JavaScript clients"),
+    Peer("openbsd-inetd", "inetd", "echo and daytime over TCP, by `inetd -i CONFIGURATION`"),
+    Peer("redis-server", "redis-server", "inline commands over a raw stream"),
+    Peer("socat", "socat", "a raw peer for every stream and datagram"),
+)
+
+
+def missing() -> list[Peer]:
+    """The peers whose command is not found; daemons are looked for in sbin too."""
+    path = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    )
+    return [peer for peer in PEERS if shutil.which(peer.command, path=path) is None]
+
+
+def main() -> int:
+    """List, install, look again; the exit status says whether that is good enough."""
+    absent = missing()
+    for peer in absent:
+        print(f"peer missing: {peer.package} ({peer.command}): {peer.purpose}", flush=True)
+    refusal = apt_packages.install([peer.package for peer in absent]) if absent else None
+    absent = missing()
+    if not absent:
+        print(f"peers: all {len(PEERS)} are here")
+        return 0
+    reason = refusal or "The packages are there but their commands are not on PATH."
+    print(f"peers: still missing: {' '.join(peer.package for peer in absent)}. {reason}")
+    if os.environ.get("IPCKIT_REQUIRE") == "all":
+        print("peers: IPCKIT_REQUIRE=all makes that a failure", file=sys.stderr)
+        return 1
+    print("peers: the tests that need them will be skipped")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
