@@ -131,7 +131,7 @@ def test_the_wire_of_a_bare_transport_is_its_own_name() -> None:
         ("tcp://h#part", "an address has no #fragment"),
         ("tcp://h\n", "holds a control character"),
         ("pipe:a\0b", "holds a control character"),
-        ("unix://run/s.sock", "a socket's path has three slashes, as in unix:///run/"),
+        ("unix://run/s.sock", "a path has three slashes, as in unix:///run/"),
         ("xmlrpc://h?i8", "the part after [?] is not key=value&key=value"),
         ("xmlrpc://h?i8=a&i8=b", "a key after [?] stands twice"),
     ],

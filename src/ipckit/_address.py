@@ -7,6 +7,8 @@
     xmlrpc+unix:///run/s.sock?path=/RPC2    a socket's path, the HTTP path beside it
     pipe:nvim --embed              a program and its arguments, split by shlex, never by a shell
     memory://name                  a name inside this process
+    ctypes:libm.so.6               a library, by name or path; none is this process itself
+    dialogue+pty:bc -q             a program that is asked at its prompt
 
 What the mechanism does not know is refused by the registry; only the syntax is judged here.
 """
@@ -34,8 +36,8 @@ _PLACE = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]*)(:[^\[\]:]*)?")
 _WRONG_PORT = "the port is no number from 0 to 65535"
 _WRONG_HOST = "the host is no name and no IP address, of which IPv6 stands in brackets: [::1]:80"
 MASK = "***"
-_PATH_TRANSPORTS = frozenset({"unix"})
-_COMMAND_TRANSPORTS = frozenset({"pipe", "pty"})
+_PATH_TRANSPORTS = frozenset({"unix", "ctypes"})
+_COMMAND_TRANSPORTS = frozenset({"pipe", "pty", "dialogue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _with_socket_path(head: Address, rest: str, text: str) -> Address:
     user, password, host = _credentials(authority)
     if host:
         raise AddressError(
-            f"{_quoted(text)}: a socket's path has three slashes, as in {head.scheme}:///{host}/..."
+            f"{_quoted(text)}: a path has three slashes, as in {head.scheme}:///{host}/..."
         )
     return replace(
         head,

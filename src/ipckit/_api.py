@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ipckit._address import Address
     from ipckit._proxy import Channel
-    from ipckit._registry import AdapterServer, Row
+    from ipckit._registry import Adapter, AdapterServer, Row
     from ipckit.transports.tls import Tls
 
 __all__ = ["Connection", "Server", "connect", "peer", "serve"]
@@ -168,9 +168,7 @@ def open_servers(
     servers: list[AdapterServer] = []
     try:
         for text in addresses:
-            row, address = _registry.find(text)
-            adapter = row.load()
-            check_row(dispatcher.contract, row, adapter, address)
+            _, address, adapter = adapter_at(text, dispatcher.contract, serving=True)
             servers.append(adapter.serve(dispatcher, address, options))
             log.info(
                 "%s serves %s: %s",
@@ -229,11 +227,17 @@ def connect(
     source, text = (None, contract) if isinstance(contract, str) else (contract, address)
     if text is None:
         raise TypeError("connect() needs an address: connect(Contract, 'tcp://host:port')")
-    options = Options(limits=limits or Limits(), timeout=timeout, tls=tls, connections=connections)
     spoken = None if source is None else contract_of(source)
+    options = Options(
+        limits=limits or Limits(),
+        timeout=timeout,
+        tls=tls,
+        connections=connections,
+        contract=spoken,
+    )
     if spoken is not None:
         refuse_async(spoken)
-    channel = open_channel(spoken, text, options, servant)
+    channel = open_channel(text, options, servant)
     return Connection(channel, spoken)
 
 
@@ -247,14 +251,9 @@ def refuse_async(contract: Contract) -> None:
             )
 
 
-def open_channel(
-    contract: Contract | None, text: str, options: Options, servant: object | None
-) -> Channel:
+def open_channel(text: str, options: Options, servant: object | None) -> Channel:
     """Find the adapter of an address, check the contract against it, and connect."""
-    row, address = _registry.find(text)
-    adapter = row.load()
-    if contract is not None:
-        check_row(contract, row, adapter, address)
+    row, address, adapter = adapter_at(text, options.contract)
     dispatcher = None
     if servant is not None:
         if not adapter.CAPABILITIES[address.transport or row.transports[0]].reverse_calls:
@@ -267,8 +266,22 @@ def open_channel(
     return adapter.connect(address, options, dispatcher)
 
 
-def check_row(contract: Contract, row: Row, adapter: _registry.Adapter, address: Address) -> None:
-    """Raise NotSupported for what the contract asks and the mechanism cannot do there."""
+def adapter_at(
+    text: str, contract: Contract | None, *, serving: bool = False
+) -> tuple[Row, Address, Adapter]:
+    """Return what an address names; raises NotSupported for what the mechanism cannot do there."""
+    row, address = _registry.find(text)
+    if serving and not row.serves:
+        raise NotSupported(
+            f"{row.mechanism} cannot be served, only connected to: its peer is {row.summary}"
+        )
+    adapter = row.load()
+    if contract is not None:
+        _check_row(contract, row, adapter, address)
+    return row, address, adapter
+
+
+def _check_row(contract: Contract, row: Row, adapter: Adapter, address: Address) -> None:
     # An adapter whose address switches extensions on says by itself what it carries there.
     by_address = getattr(adapter, "capabilities", None)
     if by_address is not None:

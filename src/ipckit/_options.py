@@ -11,6 +11,7 @@ from ipckit.transports.limits import Limits
 if TYPE_CHECKING:
     import ssl
 
+    from ipckit._contract import Contract
     from ipckit.transports.tls import Tls
 
 __all__ = ["Options"]
@@ -25,6 +26,8 @@ class Options:
     tls: ssl.SSLContext | Tls | None = None
     any_user: bool = False
     connections: int | None = None
+    contract: Contract | None = None
+    """What connect() was given, for the hints that a mechanism needs before the first call."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "timeout", checked(self.timeout))

@@ -64,6 +64,8 @@ class Row:
     """The third-party module that the adapter imports."""
     install: str = ""
     """The command that installs it."""
+    serves: bool = True
+    """False where the peer is somebody else's program or library, so that one can only connect."""
     native_forms: tuple[str, ...] = ()
     """Prefixes of addresses in the mechanism's own form, such as `IOR:`."""
 
@@ -107,6 +109,8 @@ ROWS: Final = (
 )
 """The mechanisms of this package, in alphabetical order."""
 _OURS: Final = {row.mechanism: row for row in ROWS}
+ALIASES: Final = {"pexpect": "dialogue+pty"}
+"""Schemes known under the name of the library that speaks them."""
 
 
 @functools.cache
@@ -141,6 +145,8 @@ def find(text: str) -> tuple[Row, Address]:
 
     Raises AddressError, UnknownMechanism with the nearest name, or NotSupported parts by name.
     """
+    scheme, colon, rest = text.partition(":")
+    text = f"{ALIASES.get(scheme.lower(), scheme)}{colon}{rest}"
     candidates = _rows_for(text)
     for row in candidates.values():
         if text.startswith(row.native_forms):

@@ -19,8 +19,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
-from ipckit import _registry
-from ipckit._api import check_row
+from ipckit._api import adapter_at
 from ipckit._contract import Contract, contract_of
 from ipckit._deadline import DEFAULT_TIMEOUT
 from ipckit._dispatch import Dispatcher, caller
@@ -176,16 +175,11 @@ class Connection(Generic[T]):
 class _Opener:
     """What it takes to open a connection, checked before anything is awaited."""
 
-    def __init__(
-        self, contract: Contract | None, text: str, options: Options, servant: object | None
-    ) -> None:
-        row, self._address = _registry.find(text)
-        self._adapter = row.load()
+    def __init__(self, text: str, options: Options, servant: object | None) -> None:
+        row, self._address, self._adapter = adapter_at(text, options.contract)
         self.options = options
         self.runner: Runner | None = None
         self._servant = servant
-        if contract is not None:
-            check_row(contract, row, self._adapter, self._address)
         transport = self._address.transport or row.transports[0]
         can_call_back = (
             self._adapter.CAPABILITIES[transport].reverse_calls
@@ -266,9 +260,7 @@ def serve(
 
 
 def _open_server(runner: Runner, text: str, options: Options) -> AioServer:
-    row, address = _registry.find(text)
-    adapter = row.load()
-    check_row(runner.dispatcher.contract, row, adapter, address)
+    _, address, adapter = adapter_at(text, runner.dispatcher.contract, serving=True)
     opener = getattr(adapter, "aio_serve", None)
     if opener is not None:
         server: AioServer = opener(runner, address, options)
@@ -312,9 +304,9 @@ def connect(
     source, text = (None, contract) if isinstance(contract, str) else (contract, address)
     if text is None:
         raise TypeError("connect() needs an address: connect(Contract, 'tcp://host:port')")
-    options = Options(limits=limits or Limits(), timeout=timeout, tls=tls)
     spoken = None if source is None else _async_contract(source)
-    return Connection(_Opener(spoken, text, options, servant), spoken)
+    options = Options(limits=limits or Limits(), timeout=timeout, tls=tls, contract=spoken)
+    return Connection(_Opener(text, options, servant), spoken)
 
 
 def peer(contract: Callable[..., T]) -> T:

@@ -102,9 +102,8 @@ def _with_contract(address: str, options: argparse.Namespace, contract: Contract
     if operation is None:
         raise UsageError(_unknown(contract.name, options.operation, contract.operations))
     arguments = _checked(operation, options.arguments)
-    channel = open_channel(
-        contract, address, Options(timeout=options.timeout, tls=tls_of(options)), None
-    )
+    told = Options(timeout=options.timeout, tls=tls_of(options), contract=contract)
+    channel = open_channel(address, told, None)
     try:
         return channel.bind(operation, f"{contract.name}.{operation.name}")(arguments)
     except operation.raises as error:

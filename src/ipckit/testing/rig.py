@@ -77,7 +77,7 @@ class Wire:
 def wires(mechanisms: Collection[str] = ()) -> Iterator[Wire]:
     """Yield every transport of every row, or of those named, and TLS where it is promised."""
     for row in _registry.rows().values():
-        if mechanisms and row.mechanism not in mechanisms:
+        if (mechanisms and row.mechanism not in mechanisms) or not row.serves:
             continue
         for transport in row.transports:
             yield Wire(row, transport)
