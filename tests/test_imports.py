@@ -13,8 +13,8 @@ import ipckit
 SOURCE: Final = Path(ipckit.__file__).parent
 LAYERS: Final = (
     {"errors", "types"},
-    {"_address", "_signal", "_contract", "_deadline"},
-    {"protocols", "transports", "contracts", "_capabilities", "_options"},
+    {"_address", "_signal", "_contract", "_deadline", "_dialogue"},
+    {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
     {"_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
     {"adapters"},

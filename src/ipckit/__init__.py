@@ -13,6 +13,7 @@ from ipckit import errors, types
 from ipckit._api import Connection, Server, connect, peer, serve
 from ipckit._contract import hint, oneway, raises
 from ipckit._deadline import timeout
+from ipckit._dialogue import Dialogue, ask
 from ipckit._signal import Signal, Subscription
 from ipckit.errors import *  # noqa: F403  (the tree is part of the front door; errors.__all__)
 from ipckit.transports.limits import Limits
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Connection",
+    "Dialogue",
     "Limits",
     "Server",
     "Signal",
     "Subscription",
     "Tls",
     "aio",
+    "ask",
     "connect",
     "errors",
     "hint",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import inspect as shapes
 
-from ipckit._contract import is_reference, stream_item, type_name, walk
+from ipckit._contract import callback_of, callback_types, is_reference, stream_item, type_name, walk
 from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Capabilities:
     map_keys: Literal["any", "str"] = "any"
     datagram: int | None = None
     """Octets that one message may have, on wires where a message is one datagram."""
-    text: Literal["any", "xml"] = "any"
-    """"xml" text has no control characters but tab, carriage return and newline."""
+    text: Literal["any", "xml", "line", "no NUL"] = "any"
+    """"xml" text has no control characters but tab, carriage return and newline; "line" none."""
     datetimes: Literal["aware", "naive seconds"] = "aware"
     special_floats: bool = True
     fault_text: bool = True
@@ -38,6 +38,7 @@ class Capabilities:
     signals: Literal["ordered", "best effort"] | None = "ordered"
     streams: bool = False
     references: bool = False
+    callbacks: bool = False
     discovery: bool = True
     deadline: bool = True
     tls: bool = False
@@ -86,6 +87,12 @@ def _troubles(annotation: Any, capabilities: Capabilities) -> Iterator[str]:
     if is_reference(annotation):
         if not capabilities.references:
             yield f"carries no object references, so {type_name(annotation)} cannot cross"
+        return
+    if callback_of(annotation) is not None:
+        if not capabilities.callbacks:
+            yield f"carries no functions, so {type_name(annotation)} cannot cross"
+        for inner in callback_types(annotation):
+            yield from _troubles(inner, capabilities)
         return
     smallest, largest = capabilities.integers
     for node in walk(shapes.type_info(annotation)):

@@ -51,6 +51,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 MARK: Final = "__ipckit__"
+ONLY: Final = "_ipckit_only_"
+"""Where a class says which of its public methods are its operations, if not all."""
 MISSING: Final[Any] = inspect.Parameter.empty
 REMEDY: Final = "make it a dataclass or str"
 PLAIN: Final = (type(None), bool, int, float, str, bytes)
@@ -227,7 +229,7 @@ def _contract_of(source: Any) -> Contract:
                     f"{cls.__name__}.{accessor_name}: the attribute {name!r} needs that name; "
                     "rename one of them"
                 )
-    signals = _signals(cls, variables)
+    signals = {} if hasattr(cls, ONLY) else _signals(cls, variables)
     if not operations and not signals:
         raise ContractError(f"{cls.__name__} has no public annotated method, so nothing to serve")
     return Contract(
@@ -243,11 +245,12 @@ def _contract_of(source: Any) -> Contract:
 def _public_members(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield functions and properties in the order they were written, bases first."""
     seen: dict[str, Any] = {}
+    only = getattr(cls, ONLY, None)
     for base in reversed(cls.__mro__):
         if base.__module__ in {"builtins", "typing", "abc"} or vars(base).get("_ipckit_hidden_"):
             continue
         for name, member in vars(base).items():
-            if not name.startswith("_"):
+            if not name.startswith("_") and (only is None or name in only):
                 plain = member.__func__ if isinstance(member, staticmethod) else member
                 seen[name] = plain
     yield from seen.items()
@@ -308,7 +311,8 @@ def _operation(
                 "or start the method's name with _ to keep it private"
             )
         annotation = _substitute(annotations[parameter.name], variables)
-        _check_type(f"{where}: parameter {parameter.name!r}", annotation)
+        for crossing in callback_types(annotation) or (annotation,):
+            _check_type(f"{where}: parameter {parameter.name!r}", crossing)
         _check_default(f"{where}: parameter {parameter.name!r}", annotation, parameter.default)
         keyword_only = parameter.kind is parameter.KEYWORD_ONLY
         parameters.append(Parameter(parameter.name, annotation, parameter.default, keyword_only))
@@ -440,10 +444,30 @@ def is_reference(annotation: Any) -> bool:
     )
 
 
+def callback_of(annotation: Any) -> Any:
+    """Return the `Callable[[T, ...], R]` that a parameter is, with `| None` or not; else None."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+        annotation = parts[0] if len(parts) == 1 else None
+    is_callable = typing.get_origin(annotation) is collections.abc.Callable
+    return annotation if is_callable and typing.get_args(annotation)[0] is not ... else None
+
+
+def callback_types(annotation: Any) -> tuple[Any, ...]:
+    """Return every type that a callback takes or returns; nothing if it is no callback."""
+    callback = callback_of(annotation)
+    if callback is None:
+        return ()
+    parameters, result = typing.get_args(callback)
+    return (*parameters, result)
+
+
 def type_name(annotation: Any) -> str:
     """Return a type as a reader would write it."""
     if annotation is type(None):
         return "None"
+    if isinstance(annotation, list):
+        return f"[{', '.join(map(type_name, annotation))}]"
     width = next(
         (m for m in getattr(annotation, "__metadata__", ()) if type(m).__name__ == "Width"), None
     )

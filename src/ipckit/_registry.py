@@ -93,6 +93,26 @@ def _messagepack(mechanism: str, summary: str, *, tls: bool = False) -> Row:
 
 
 ROWS: Final = (
+    Row(
+        mechanism="ctypes",
+        module="ipckit.adapters.ctypes",
+        summary="functions of a C library, called in this process",
+        transports=("library",),
+        query=("encoding",),
+        serves=False,
+    ),
+    Row(
+        mechanism="dialogue",
+        module="ipckit.adapters.dialogue",
+        summary="a program or line-oriented server asked at its prompt; on a terminal: pexpect:",
+        transports=("pipe", "pty", "ssh", "tcp", "unix", "udp"),
+        tls=True,
+        query=("key", "known_hosts"),
+        library="pexpect",
+        imports="pexpect",
+        install="pip install 'ipckit[dialogue]'",
+        serves=False,
+    ),
     _messagepack("memory", "MessagePack-RPC between threads of one process"),
     _messagepack("pipe", "MessagePack-RPC with a child process over its stdin and stdout"),
     _messagepack("tcp", "MessagePack-RPC over TCP", tls=True),

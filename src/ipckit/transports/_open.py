@@ -24,7 +24,7 @@ from ipckit.transports.tls import client_context, server_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ipckit._address import Address
     from ipckit._options import Options
@@ -449,9 +449,19 @@ def peer_credentials(sock: socket.socket) -> tuple[int, int, int]:
 
 
 def _dial_pipe(address: Address, options: Options, seconds: float | None) -> Stream:
+    return start(address, address.argv)
+
+
+def start(
+    address: Address,
+    argv: Sequence[str],
+    *,
+    merged: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> PipeStream:
+    """Return the stream of a program that is started; `merged` puts its stderr into it."""
     import subprocess
 
-    argv = address.argv
     if not argv:
         raise AddressError(
             f"{address}: the program is missing, as in {address.scheme}:nvim --embed"
@@ -465,7 +475,8 @@ def _dial_pipe(address: Address, options: Options, seconds: float | None) -> Str
             argv,
             stdin=their_in,
             stdout=their_out,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            env=None if environment is None else {**os.environ, **environment},
             bufsize=0,
             process_group=0,
         )

@@ -300,7 +300,7 @@ class PipeStream(Stream):
 
 
 class Child:
-    """A program started for its stdin and stdout; its stderr is passed on, and its end is kept."""
+    """A program started for its stdin and stdout; its own stderr is passed on, its end kept."""
 
     KEPT: Final = 2048
     GRACE: Final = 5.0
@@ -312,7 +312,8 @@ class Child:
         self._thread.start()
 
     def _pass_on(self) -> None:
-        assert self.popen.stderr is not None
+        if self.popen.stderr is None:
+            return
         with self.popen.stderr as pipe, contextlib.suppress(OSError, ValueError):
             while chunk := os.read(pipe.fileno(), 4096):
                 self._last += chunk

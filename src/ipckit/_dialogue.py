@@ -1,0 +1,194 @@
+r"""Dialogues: how the operations of a contract are asked of a program that has only a prompt.
+
+    class Bc(Calculator, ipckit.Dialogue):
+        command = ["bc", "-q"]
+        add = ipckit.ask("{x} + {y}", r"(?P<result>-?\d+)")
+
+The class is the contract of what it asks; what its bases promise besides is left out. It says what
+is asked and read, never how the bytes travel: that is the address, `dialogue+pipe:`, `pexpect:`.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import math
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from ipckit._contract import MARK, hint
+from ipckit.errors import ContractError, MarshalError, NotSupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Ask", "Dialogue", "ask"]
+
+MECHANISM: Final = "dialogue"
+_PLAIN: Final = frozenset("_.,:@/+-")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How one operation is asked, and what of the answer is its result; see `ask`."""
+
+    template: str
+    pattern: str | None
+    until: str | None
+    screen: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters that the template writes."""
+        return [name for _, name, _, _ in string.Formatter().parse(self.template) if name]
+
+
+def ask(
+    template: str, pattern: str | None = None, *, until: str | None = None, screen: bool = False
+) -> Any:
+    """Declare how an inherited operation is asked: `{name}` in the line stands for an argument.
+
+    `pattern` is a regular expression (of the `regex` module, multi-line) found in the answer: its
+    group `result`, or its only group, or the whole match is the result; several named groups are
+    the fields of a dataclass; for a list every match is an item. Without a pattern the whole answer
+    is the result. Where the dialogue has no prompt, the answer ends with the line in which the
+    pattern, or one of `errors`, is found; without a pattern it is one line. `until` is what the
+    answer must hold before a prompt ends it.
+
+    With `screen` the template is keys, sent without an end of line, and the answer is what a
+    terminal shows once the pattern is found on it, or once it has kept still.
+    """
+    return Ask(template, pattern, until, screen)
+
+
+class Dialogue:
+    """The base of contracts that are asked at a prompt; its attributes describe the peer.
+
+    Patterns are regular expressions of the `regex` module, multi-line. They run under the
+    deadline of the call.
+    """
+
+    _ipckit_hidden_: ClassVar[bool] = True
+    screen: ClassVar[bool] = False
+    """Set where an operation is asked with `screen`: the peer is told that it has a terminal that
+    moves its cursor."""
+    _ipckit_only_: ClassVar[frozenset[str]] = frozenset()
+
+    command: ClassVar[Sequence[str]] = ()
+    """The program and its arguments, where the address names none."""
+    environment: ClassVar[Mapping[str, str]] = {}
+    """What is added to the program's environment."""
+    prompt: ClassVar[str | None] = None
+    """What ends every answer, at the end of all that was printed; None where lines do."""
+    errors: ClassVar[Sequence[str]] = ()
+    """What in an answer is a Fault: groups `kind` and `message` fill it."""
+    login: ClassVar[Sequence[tuple[str, str]]] = ()
+    """Steps before the first question: what is waited for, and the line that answers it, in which
+    `{user}` and `{password}` are those of the address."""
+    denied: ClassVar[str | None] = None
+    """What means, before the first question, that the login failed."""
+    greeting: ClassVar[str | None] = None
+    """What the peer says once it is ready, where that is no prompt."""
+    sync: ClassVar[tuple[str, str] | None] = None
+    """A question with `{token}`, and the pattern of its answer: asked once before the first, so
+    that nothing a banner holds is taken for a prompt."""
+    pager: ClassVar[tuple[str, str] | None] = None
+    """What a pager says between two pages, and the keys that make it go on."""
+    asides: ClassVar[str | None] = None
+    """What the peer may say unasked between two answers; it is left out."""
+    echo: ClassVar[bool] = False
+    """True where the peer repeats every line it reads, as readline does."""
+    newline: ClassVar[str] = "\n"
+    """What ends a line that is sent."""
+    encoding: ClassVar[str] = "utf-8"
+    """The encoding of both directions."""
+    farewell: ClassVar[str | None] = None
+    """The line that ends the conversation in good order."""
+    settle: ClassVar[float] = 0.05
+    """Seconds of silence after which a prompt during the login, or a screen, is taken as it is."""
+    size: ClassVar[tuple[int, int]] = (24, 4096)
+    """Rows and columns of the terminal; lines longer than its columns would be wrapped."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        asked = {name: member for name, member in vars(cls).items() if isinstance(member, Ask)}
+        for name, member in asked.items():
+            setattr(cls, name, _asked(cls, name, member))
+        cls.screen = cls.screen or any(member.screen for member in asked.values())
+        cls._ipckit_only_ = cls._ipckit_only_ | set(asked)
+        hint(MECHANISM, dialogue=cls)(cls)
+
+    @classmethod
+    def escape(cls, text: str) -> str:
+        """Return a text argument as the peer's language writes it, so that it stays one argument.
+
+        The default refuses all but letters, digits and `_.,:@/+-`, and a `-` in front. Control
+        characters never get here. Raises MarshalError.
+        """
+        if text and not text.startswith("-") and all(c.isalnum() or c in _PLAIN for c in text):
+            return text
+        raise MarshalError(
+            f"{text!r} could mean more than a text to the program; override "
+            f"{cls.__name__}.escape with how its language quotes (shlex.quote for a shell)"
+        )
+
+    @classmethod
+    def written(cls, value: Any) -> str:
+        """Return an argument as the peer's language writes it; raises MarshalError.
+
+        Override it for a language that writes numbers or truth values otherwise, or for types
+        that have no text of their own.
+        """
+        if isinstance(value, enum.Enum):
+            return cls.written(value.value)
+        if isinstance(value, str):
+            return cls.escape(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MarshalError(f"{value} has no text that every program reads as a number")
+        return str(value)
+
+    @classmethod
+    def question(cls, ask: Ask, arguments: Mapping[str, Any]) -> str:
+        """Return the line that asks: the template, with each argument as `written` writes it."""
+        return ask.template.format_map({k: cls.written(v) for k, v in arguments.items()})
+
+    @classmethod
+    def answer(cls, ask: Ask, text: str) -> str:
+        """Return an answer as the pattern will see it; override it to tidy up."""
+        return text
+
+
+def _asked(cls: type, name: str, asked: Ask) -> Callable[..., Any]:
+    """Return a method with the signature of the inherited one, marked with how it is asked."""
+    where = f"{cls.__name__}.{name}"
+    bases = [vars(base).get(name) for base in cls.__mro__[1:]]
+    declared = next(filter(inspect.isfunction, bases), None)
+    if declared is None:
+        raise ContractError(
+            f"{where}: ask() says how an inherited method is asked, and no base of "
+            f"{cls.__name__} has a method {name!r}"
+        )
+    parameters = list(inspect.signature(declared).parameters)[1:]
+    try:
+        written = asked.names
+    except ValueError as error:
+        raise ContractError(f"{where}: the template {asked.template!r}: {error}") from None
+    if set(written) != set(parameters):
+        wanted = ", ".join(f"{{{parameter}}}" for parameter in parameters) or "nothing"
+        raise ContractError(
+            f"{where}: the template {asked.template!r} must write {wanted} and no more"
+        )
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise NotSupported(f"{where} is asked of a peer: connect({cls.__name__}, ADDRESS)")
+
+    async def refuse_later(*_: Any, **__: Any) -> Any:
+        refuse()
+
+    is_async = inspect.iscoroutinefunction(declared)
+    method = functools.wraps(declared)(refuse_later if is_async else refuse)
+    # A copy: the inherited method's own marks stay as they are.
+    setattr(method, MARK, dict(getattr(declared, MARK, {})))
+    return hint(MECHANISM, ask=asked)(method)

@@ -1,0 +1,204 @@
+"""Dialogues: a program, or a line-oriented server, that is asked at its prompt.
+
+Nothing is specified but by the contract itself, a subclass of `ipckit.Dialogue`. On `pty`
+(`pexpect:`) and `ssh` the line is pexpect's. Calls take turns; without ids a late answer could be
+taken for the next one's, so a call that fails in the middle ends the conversation. Limits:
+`ipckit.transports.Limits.message` characters an answer, 4095 octets a line on a terminal.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import inspect as shapes
+
+from ipckit import _deadline
+from ipckit._capabilities import Capabilities
+from ipckit._contract import NATIVE, bad_arguments, type_name
+from ipckit._dialogue import Dialogue
+from ipckit._session.ending import again, poison_after_fork
+from ipckit._session.talk import Talk
+from ipckit.errors import (
+    CallTimeout,
+    ConnectionLost,
+    ContractError,
+    Fault,
+    IpcError,
+    MarshalError,
+    NotSupported,
+    UnknownOperation,
+)
+from ipckit.protocols import dialogue as protocol
+from ipckit.protocols.dialogue import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ipckit._address import Address
+    from ipckit._contract import Contract, Operation
+    from ipckit._dialogue import Ask
+    from ipckit._dispatch import Dispatcher
+    from ipckit._options import Options
+    from ipckit._proxy import Channel
+    from ipckit._registry import AdapterServer
+
+HINTS: Final = ("ask", "dialogue")
+
+_LINES: Final = Capabilities(
+    integers=(-(2**63), 2**64 - 1),
+    none=False,
+    bytes=False,
+    map_keys="str",
+    text="line",
+    special_floats=False,
+    fault_details=False,
+    signals=None,
+    discovery=False,
+    reverse_calls=False,
+    connections="one",
+)
+CAPABILITIES: Final[Mapping[str, Capabilities]] = {
+    "pipe": _LINES,
+    "pty": _LINES,
+    "ssh": _LINES,
+    "tcp": replace(_LINES, tls=True),
+    "unix": _LINES,
+    "udp": replace(_LINES, datagram=65507),
+}
+_WRITABLE: Final = (
+    shapes.BoolType,
+    shapes.DecimalType,
+    shapes.EnumType,
+    shapes.FloatType,
+    shapes.IntType,
+    shapes.LiteralType,
+    shapes.StrType,
+)
+
+
+def serve(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
+    """Raise NotSupported: the peer is somebody else's program."""
+    raise NotSupported(f"{address}: a dialogue is connected to, not served")
+
+
+def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
+    """Return a channel to the peer, logged in and at its first prompt."""
+    contract = options.contract
+    if contract is None or "dialogue" not in contract.hints:
+        name = "the contract" if contract is None else contract.name
+        raise ContractError(
+            f"{address}: {name} does not say how it is asked; connect with a subclass of "
+            "ipckit.Dialogue"
+        )
+    return DialogueChannel(contract, address, options)
+
+
+class DialogueChannel:
+    """One conversation with one peer."""
+
+    def __init__(self, contract: Contract, address: Address, options: Options) -> None:
+        self.name = str(address)
+        self.dead: IpcError | None = None
+        self._contract = contract
+        self._address = address
+        self._timeout = options.timeout
+        self._lock = threading.Lock()
+        self._talk = Talk(contract.hints["dialogue"]["dialogue"], address, options)
+        self.stream = self._talk.line
+        poison_after_fork(self)
+
+    @property
+    def native(self) -> Any:
+        """The pexpect or pxssh object, the child's Popen, or the socket."""
+        return self.stream.native
+
+    def bind(self, operation: Operation, where: str) -> Callable[[Any], Any]:
+        """Return the function that performs one operation, given its checked arguments."""
+        dialogue = self._talk.dialogue
+        _refuse_unwritable(operation, where, dialogue)
+        asked: Ask = operation.hints["dialogue"]["ask"]
+        question = Question(where, asked)
+        names = [parameter.name for parameter in operation.parameters]
+        read = protocol.reader(where, operation, question)
+        talk = self._talk
+
+        def perform(args: Any) -> Any:
+            values = dict(
+                zip(
+                    names,
+                    args if type(args) is tuple else msgspec.structs.astuple(args),
+                    strict=True,
+                )
+            )
+            line = talk.line_of(question, values, where)
+            text, until = self._turn(question, line, wait=not operation.oneway)
+            return None if operation.oneway else read(dialogue.answer(asked, text), _left(until))
+
+        return perform
+
+    def call(self, name: str, args: Sequence[Any]) -> Any:
+        """Ask an operation of the contract by its name."""
+        operation = self._contract.operations.get(name)
+        if operation is None:
+            known = ", ".join(self._contract.operations)
+            raise UnknownOperation(f"{self._contract.name} asks no {name!r}; it asks {known}")
+        try:
+            checked = msgspec.convert(list(args), operation.arguments, builtin_types=NATIVE)
+        except msgspec.ValidationError as error:
+            raise bad_arguments(error, [p.name for p in operation.parameters]) from None
+        return self.bind(operation, f"{self._contract.name}.{name}")(checked)
+
+    def subscribe(self, contract: Contract, name: str, deliver: Callable[[Any], None]) -> None:
+        """Raise NotSupported: a prompt has no signals."""
+        raise NotSupported(f"{contract.name}.{name}: a dialogue carries no signals")
+
+    def unsubscribe(self, name: str) -> None:
+        """Do nothing: there is no subscription."""
+
+    def close(self) -> None:
+        """Say farewell and end the conversation; once more does nothing."""
+        if self.dead is None:
+            self.dead = ConnectionLost(f"{self.name}: the connection was closed on this side")
+            self._talk.end()
+
+    def _turn(self, question: Question, line: str, *, wait: bool) -> tuple[str, float | None]:
+        """Ask when it is this call's turn, and return the answer with the end of its time."""
+        seconds = _deadline.remaining(self._timeout)
+        until = None if seconds is None else time.monotonic() + seconds
+        if self.dead is not None:
+            raise again(self.dead, "no")
+        if not self._lock.acquire(timeout=-1 if seconds is None else seconds):
+            raise CallTimeout(f"{self.name}: other calls took all of {seconds or 0:g} s")
+        try:
+            if self.dead is not None:
+                raise again(self.dead, "no")
+            return self._talk.ask(question, line, until, wait=wait), until
+        except (Fault, MarshalError):
+            raise
+        except BaseException as error:
+            # Half an exchange: its answer must not be taken for that of the next question.
+            self.dead = error if isinstance(error, IpcError) else ConnectionLost(self.name)
+            self.stream.kill()
+            raise
+        finally:
+            self._lock.release()
+
+
+def _refuse_unwritable(operation: Operation, where: str, dialogue: type[Dialogue]) -> None:
+    if dialogue.written.__func__ is not Dialogue.written.__func__:  # type: ignore[attr-defined]
+        return
+    for parameter in operation.parameters:
+        if not isinstance(shapes.type_info(parameter.type), _WRITABLE):
+            raise NotSupported(
+                f"{where}: parameter {parameter.name!r}: a question is a line of text, numbers and "
+                f"truth values; override {dialogue.__name__}.written for "
+                f"{type_name(parameter.type)}"
+            )
+
+
+def _left(until: float | None) -> float | None:
+    return None if until is None else max(until - time.monotonic(), 0.001)
