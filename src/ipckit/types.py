@@ -2,28 +2,38 @@
 
 A plain `int` is the widest integer of the wire and a plain `float` a double. The names here are
 annotations: values stay ordinary Python numbers and are checked against the range on both sides.
+
+`Pointer`, `Handle` and `array` say what only a C library asks; other wires carry the values alike.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta
 
 __all__ = [
     "Float32",
     "Float64",
+    "Handle",
     "Int8",
     "Int16",
     "Int32",
     "Int64",
+    "Pointer",
     "UInt8",
     "UInt16",
     "UInt32",
     "UInt64",
     "Width",
+    "array",
 ]
+
+T = TypeVar("T")
+
+IN_C: Final = "ipckit in C"
+"""The key of what is said to C alone, in the `extra` of a Meta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +60,22 @@ UInt32 = Annotated[int, _meta("uint32", ge=0, le=2**32 - 1), Width(32, signed=Fa
 UInt64 = Annotated[int, _meta("uint64", ge=0), Width(64, signed=False)]
 Float32 = Annotated[float, _meta("float"), Width(32)]
 Float64 = Annotated[float, _meta("double"), Width(64)]
+
+Pointer = Annotated[T, Meta(extra={IN_C: "pointer"})]
+"""What C takes or returns by a pointer, and Python by its value; the memory is copied."""
+Handle = Annotated[
+    int,
+    Meta(ge=1, extra_json_schema={"format": "uint64"}, extra={IN_C: "handle"}),
+    Width(64, signed=False),
+]
+"""A pointer that only C looks behind, such as a `FILE *`: a number here, never NULL."""
+
+
+def array(length: int) -> Meta:
+    """Say that a list, str or bytes lies in C as an array of this length.
+
+    For example `Annotated[bytes, array(16)]`; text has its NUL within.
+    """
+    if length < 1:
+        raise ValueError(f"an array has at least one element, not {length}")
+    return Meta(extra={IN_C: length})
