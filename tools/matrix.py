@@ -4,6 +4,7 @@ They are found as python3.N on PATH or under pyenv. With IPCKIT_REQUIRE=all a mi
 failure.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,18 +15,22 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import environment
 
 SUPPORTED = ("3.11", "3.12", "3.13")
-CONFORMANCE = ("-m", "pytest", "tests/test_conformance.py", "tests/test_recipes.py")
+SHARED = ("tests/test_conformance.py", "tests/test_recipes.py")
+"""What every Python runs."""
+COVERED = ("-m", "coverage", "run", "-m", "pytest")
+CONFORMANCE = ((("-m", "pytest", *SHARED),),)
 EVERYTHING = (
-    ("-m", "coverage", "erase"),
-    ("-m", "coverage", "run", "-m", "pytest"),
-    ("-m", "coverage", "combine", "--quiet"),
-    ("-m", "coverage", "report"),
+    (("-m", "coverage", "erase"),),
+    ((*COVERED, *(f"--ignore={path}" for path in SHARED)), (*COVERED, *SHARED)),
+    (("-m", "coverage", "combine", "--quiet"),),
+    (("-m", "coverage", "report"),),
 )
+"""Step by step; the commands of one step run side by side, as they wait more than they compute."""
 
 
 def main() -> int:
@@ -41,7 +46,7 @@ def main() -> int:
         if interpreter is None:
             absent.append(version)
         else:
-            legs.append(Leg(version, interpreter, f".venv-{version}", (CONFORMANCE,)))
+            legs.append(Leg(version, interpreter, f".venv-{version}", CONFORMANCE))
     results = [legs[0].run()]
     # The others wait for their peers more than they compute, so they run side by side.
     with ThreadPoolExecutor() as pool:
@@ -59,17 +64,17 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Leg:
-    """One Python, and the arguments of each of its runs in an environment of its own."""
+    """One Python, and the steps of its runs in an environment of its own."""
 
     version: str
     interpreter: str
     folder: str
-    commands: Sequence[Sequence[str]]
+    steps: Sequence[Sequence[Sequence[str]]]
     extras: Sequence[str] = ("test",)
 
     def run_quietly(self) -> tuple[str | None, str]:
         """What failed, or None; and what was printed."""
-        with tempfile.TemporaryFile("w+") as output:
+        with _scratch() as output:
             result = self.run(output)
             output.seek(0)
             return result, output.read()
@@ -82,18 +87,38 @@ class Leg:
         except environment.EnvironmentFailed as failure:
             print(failure, file=output or sys.stderr, flush=True)
             return "FAILED: no environment"
-        failed = [
-            " ".join(command)
-            for command in self.commands
-            if subprocess.run(
+        failed: list[str] = []
+        for step in self.steps:
+            failed += _run_together(python, step, output)
+        return f"FAILED: {'; '.join(failed)}" if failed else None
+
+
+def _run_together(
+    python: Path, commands: Sequence[Sequence[str]], output: TextIO | None
+) -> list[str]:
+    """Return the commands that failed; what the first prints comes at once, the others' after."""
+    with contextlib.ExitStack() as files:
+        outputs = [output, *(files.enter_context(_scratch()) for _ in commands[1:])]
+        running = [
+            subprocess.Popen(
                 [python, *command],
                 cwd=environment.ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=None if output is None else subprocess.STDOUT,
-            ).returncode
+                stdout=its,
+                stderr=None if its is None else subprocess.STDOUT,
+            )
+            for command, its in zip(commands, outputs, strict=True)
         ]
-        return f"FAILED: {'; '.join(failed)}" if failed else None
+        failed = [" ".join(c) for c, run in zip(commands, running, strict=True) if run.wait()]
+        for file in outputs[1:]:
+            assert file is not None
+            file.seek(0)
+            print(file.read(), end="", file=output, flush=True)
+    return failed
+
+
+def _scratch() -> TextIO:
+    return cast("TextIO", tempfile.TemporaryFile("w+"))
 
 
 def find_interpreter(version: str) -> str | None:
