@@ -197,6 +197,8 @@ class _TlsListener(Listener):
         from ipckit.transports._tls_stream import TlsStream
 
         accepted.settimeout(self._seconds)
+        # Of a connection that is reset already, the ssl module loses the socket and says nothing.
+        accepted.getpeername()
         sock = self._context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         self._greeting.add(sock)
         try:
@@ -311,8 +313,7 @@ def _dial_tcp(address: Address, options: Options, seconds: float | None) -> Stre
     try:
         context = client_context(options.tls)
         sock.settimeout(_left(until))
-        # Of a connection that is reset already, the ssl module loses the socket and says nothing.
-        sock.getpeername()
+        sock.getpeername()  # as in _TlsListener
         return TlsStream(context.wrap_socket(sock, server_hostname=address.host or "127.0.0.1"))
     except BaseException:
         sock.close()
