@@ -1,0 +1,78 @@
+"""Callbacks: Python functions that C calls while it is being called."""
+
+from __future__ import annotations
+
+import ctypes
+import typing
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from ipckit._contract import NATIVE
+from ipckit.errors import MarshalError, NotSupported, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ipckit._cdata import Layout
+
+__all__ = ["CCallback"]
+
+
+class CCallback:
+    """A `Callable[[T, ...], R]` as a function pointer of C; raises NotSupported."""
+
+    def __init__(self, annotation: Any, layout: Layout) -> None:
+        parameters, result = typing.get_args(annotation)
+        kinds = [layout.passed(parameter) for parameter in parameters]
+        if any(kind.decode is None for kind in kinds):
+            raise NotSupported("cannot tell how long an array is that C hands to a callback")
+        self._result = None if result is type(None) else layout.passed(result)
+        if self._result is not None and not self._result.is_number:
+            raise NotSupported("lets callbacks return numbers only: who would free the others?")
+        self._parameters = [
+            (cast("Callable[[Any], Any]", kind.decode), parameter)
+            for kind, parameter in zip(kinds, parameters, strict=True)
+        ]
+        self.ctype: Any = ctypes.CFUNCTYPE(
+            None if self._result is None else self._result.ctype,
+            *[kind.ctype for kind in kinds],
+            use_errno=True,
+        )
+
+    def make(
+        self, function: Callable[..., Any] | None, where: str, raised: list[BaseException]
+    ) -> Any:
+        """Return the function pointer, which is good for as long as it is held here.
+
+        What the function raises goes to `raised`; then it is called no more, and C gets 0 from
+        there on.
+        """
+        if function is None:
+            return self.ctype()
+        zero = None if self._result is None else 0
+
+        def called(*values: Any) -> Any:
+            if raised:
+                return zero
+            try:
+                return self._call(function, values, where)
+            except BaseException as error:  # noqa: BLE001  (no exception passes through C)
+                raised.append(error)
+                return zero
+
+        return self.ctype(called)
+
+    def _call(self, function: Callable[..., Any], values: Sequence[Any], where: str) -> Any:
+        try:
+            arguments = [
+                msgspec.convert(decode(value), annotation, builtin_types=NATIVE)
+                for value, (decode, annotation) in zip(values, self._parameters, strict=True)
+            ]
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"{where}: C calls it with: {error}", executed="maybe") from None
+        returned = function(*arguments)
+        try:
+            return None if self._result is None else self._result.encode(returned)
+        except MarshalError as error:
+            raise MarshalError(f"{where}: what it returned: {error}") from None

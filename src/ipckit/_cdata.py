@@ -56,6 +56,11 @@ class CType:
     item: CType | None = None
     """Of a list or an array of numbers or structs, what its elements are."""
 
+    @property
+    def is_number(self) -> bool:
+        """Say whether it is a number, which C passes and returns without a pointer."""
+        return not (self.is_pointer or self.is_array or self.is_compound)
+
 
 def plain(value: Any) -> Any:
     """Return a value as dicts, lists, numbers, text and bytes; raises MarshalError."""

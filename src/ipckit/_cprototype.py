@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import types
+from ipckit._ccallback import CCallback
 from ipckit._cdata import CType, Layout, plain, read
 from ipckit._contract import NATIVE, callback_of
 from ipckit.errors import ContractError, Fault, MarshalError, NotSupported, ProtocolError
@@ -126,7 +127,7 @@ class Prototype:
         where, annotation = f"{self._where}: parameter {name!r}", self._types[name]
         callback = callback_of(annotation)
         if callback is not None:
-            pointer = self._fits(where, self._layout.callback, callback)
+            pointer = self._fits(where, CCallback, callback, self._layout)
             return lambda value, raised: pointer.make(value, where, raised)
         if any(_is_place(note) and note["name"] == name for note in notes):
             kind = self._fits(where, self._layout.changed, annotation)
@@ -168,7 +169,7 @@ class Prototype:
             kind = self._layout.passed(types.Int32)
         else:
             kind = self._layout.passed(types.Handle) if self._errno == "null" else None
-        is_number = kind is not None and not (kind.is_pointer or kind.is_compound)
+        is_number = kind is not None and kind.is_number
         if (self._errno in _NUMERIC and not is_number) or (
             self._errno == "null" and (kind is None or not kind.is_pointer)
         ):
@@ -235,10 +236,9 @@ class Prototype:
 
     def _parameter(self, name: str) -> Any:
         callback = callback_of(self._types[name])
-        layout = self._layout
-        return (
-            layout.callback(callback).ctype if callback else layout.passed(self._types[name]).ctype
-        )
+        if callback is not None:
+            return CCallback(callback, self._layout).ctype
+        return self._layout.passed(self._types[name]).ctype
 
     def _size(self, name: str) -> int:
         if name not in self._sizes:
