@@ -31,6 +31,8 @@ PEERS = (
     ),
     Peer("nodejs", "node", "runs the JavaScript clients"),
     Peer("openbsd-inetd", "inetd", "echo and daytime over TCP, by `inetd -i CONFIGURATION`"),
+    Peer("openssh-client", "ssh", "the terminal of a dialogue on another machine"),
+    Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
     Peer("redis-server", "redis-server", "inline commands over a raw stream"),
     Peer("socat", "socat", "a raw peer for every stream and datagram"),
 )
