@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from ipckit.adapters import msgpackrpc, xmlrpc
 from ipckit.errors import NotSupported
 from ipckit.types import Int8, Int32, Int64, UInt32, UInt64
 
-EVERYTHING = Capabilities(integers=(-(2**63), 2**64 - 1), streams=True, references=True)
+EVERYTHING = Capabilities(
+    integers=(-(2**63), 2**64 - 1), streams=True, references=True, callbacks=True
+)
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Demanding:
     def follow(self) -> Iterator[int]: ...  # type: ignore[empty-body]
     def open(self) -> Other: ...  # type: ignore[empty-body]
     def all(self) -> list[Other]: ...  # type: ignore[empty-body]
+    def watch(self, seen: Callable[[int], None] | None) -> None: ...
 
 
 DEMANDING = contract_of(Demanding)
@@ -59,6 +62,10 @@ NARROW = "carries integers from -2147483648 to 2147483647 only"
         (
             {"none": False},
             ["find: parameter 'name': W carries no None", "put: parameter 'entries': W carries no"],
+        ),
+        (
+            {"callbacks": False},
+            ["watch: parameter 'seen': W carries no functions, so Callable[[int], None] | None"],
         ),
         ({"bytes": False}, ["put: parameter 'entries': W carries no bytes"]),
         ({"map_keys": "str"}, ["table: the result: W carries maps with text keys only"]),

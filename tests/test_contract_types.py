@@ -9,9 +9,10 @@ import decimal
 import enum
 import functools
 import pathlib
+import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, Self, TypeVar
 
 import msgspec
 import pytest
@@ -126,7 +127,9 @@ def refusal(source: Any) -> str:
         *(Colour, Point, Tree, Square | Circle, int | None, list[Point], tuple[int, str]),
         *(tuple[int, ...], set[int], dict[str, list[Tree]], Literal["a", 1]),
         *(Reader, list[Reader]),
-        *(getattr(types, name) for name in types.__all__ if name != "Width"),
+        *(getattr(types, name) for name in types.__all__ if re.search(r"\d$|Handle", name)),
+        types.Pointer[Point] | None,
+        Annotated[list[types.Int8], types.array(3)],
     ],
 )
 def test_a_type_that_crosses_may_be_a_parameter_and_a_result(annotation: Any) -> None:
@@ -189,6 +192,15 @@ def test_a_contract_is_read_once() -> None:
     assert contract_of(Stack[int]) is contract_of(Stack[int])
 
 
+def test_a_function_may_be_a_parameter_and_no_result() -> None:
+    (show,) = signatures(taking(Callable[[int, Point], None] | None))
+    assert show == "pay(x: Callable[[int, Point], None] | None) -> None"
+    assert refusal(returning(Callable[[int], int])).startswith("Bank.pay: the result: Callable")
+    assert refusal(taking(Callable[[pathlib.Path], int])).startswith(
+        "Bank.pay: parameter 'x': Path"
+    )
+
+
 def test_every_type_that_crosses_is_told_with_its_place() -> None:
     assert dict(contract_of(Names).types()) == {
         "Names.push: parameter 'item'": dict[str, int],
@@ -211,7 +223,8 @@ def test_every_type_that_crosses_is_told_with_its_place() -> None:
         (dict[str, Place], f"Path does not cross a wire{REMEDY}"),
         (complex, f"complex does not cross a wire{REMEDY}"),
         (object, f"object does not cross a wire{REMEDY}"),
-        (Callable[[int], int], f"Callable does not cross a wire{REMEDY}"),
+        (Callable[..., int], f"Callable does not cross a wire{REMEDY}"),
+        (list[Callable[[int], int]], f"Callable does not cross a wire{REMEDY}"),
         (Self, f"Self does not cross a wire: Type 'typing.Self' is not supported{REMEDY}"),
         (T, "~T stands for no type; give the contract one"),
         (list[dict[str, T]], "~T stands for no type; give the contract one"),  # type: ignore[valid-type]

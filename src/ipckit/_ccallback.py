@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import typing
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ipckit._contract import NATIVE
+from ipckit._contract import NATIVE, callback_types
 from ipckit.errors import MarshalError, NotSupported, ProtocolError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class CCallback:
     """A `Callable[[T, ...], R]` as a function pointer of C; raises NotSupported."""
 
     def __init__(self, annotation: Any, layout: Layout) -> None:
-        parameters, result = typing.get_args(annotation)
+        *parameters, result = callback_types(annotation)
         kinds = [layout.passed(parameter) for parameter in parameters]
         if any(kind.decode is None for kind in kinds):
             raise NotSupported("cannot tell how long an array is that C hands to a callback")

@@ -35,7 +35,7 @@ from ipckit.types import IN_C
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CType", "Layout", "make", "plain", "read"]
+__all__ = ["CType", "Layout", "has_length", "make", "plain", "read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,12 @@ def read(kind: CType, box: Any) -> Any:
     """Return the plain value that a C object holds."""
     assert kind.decode is not None
     return kind.decode(box.value if isinstance(box, ctypes._SimpleCData) else box)
+
+
+def has_length(annotation: Any) -> bool:
+    """Say whether C can be told how long values of a type are."""
+    node = _bare(shapes.type_info(annotation))
+    return isinstance(node, shapes.ListType | shapes.StrType | shapes.BytesType)
 
 
 class Layout:
@@ -476,5 +482,6 @@ def _bare(node: shapes.Type) -> shapes.Type:
 
 
 def _name(node: shapes.Type) -> str:
+    node = _bare(node)
     named = getattr(node, "cls", None)
     return named.__name__ if named is not None else type(node).__name__.removesuffix("Type").lower()

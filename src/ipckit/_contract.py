@@ -459,7 +459,7 @@ def callback_types(annotation: Any) -> tuple[Any, ...]:
     if callback is None:
         return ()
     parameters, result = typing.get_args(callback)
-    return (*parameters, result)
+    return (*parameters, type(None) if result is None else result)
 
 
 def type_name(annotation: Any) -> str:

@@ -17,7 +17,7 @@ import msgspec
 
 from ipckit import types
 from ipckit._ccallback import CCallback
-from ipckit._cdata import CType, Layout, plain, read
+from ipckit._cdata import CType, Layout, has_length, plain, read
 from ipckit._contract import NATIVE, callback_of
 from ipckit.errors import ContractError, Fault, MarshalError, NotSupported, ProtocolError
 
@@ -71,6 +71,7 @@ class Prototype:
         self._makers: list[Callable[[Cells], None]] = []
         self._readers: list[Callable[[Cells], Any]] = []
         self._sizes: dict[str, int] = {}
+        self._counted: set[str] = set()
         for note in notes:
             if isinstance(note, re.Match) and _is_place(note):
                 self._place(note, waiting.pop(0))
@@ -190,6 +191,7 @@ class Prototype:
             if kind.decode is None:
                 raise NotSupported(f"{where}: say how long it is, as in '&{name}[256]'")
             self._sizes[name] = ctypes.sizeof(kind.item.ctype if kind.item else kind.ctype)
+            self._counted |= {name} if kind.is_array else set()
             self._makers.append(lambda cells: cells.update({name: kind.ctype()}))
             self._readers.append(lambda cells: read(kind, cells[name]))
         else:
@@ -199,18 +201,23 @@ class Prototype:
         layout = self._layout
         element = self._fits(where, layout.buffer, annotation, 1)
         self._sizes[name] = ctypes.sizeof(element.ctype)
-
-        def room(cells: Cells) -> CType:
-            return layout.buffer(annotation, int(size) if size.isdigit() else cells[size])
+        self._counted.add(name)
 
         def make(cells: Cells) -> None:
+            wanted: Any = (
+                int(size) if size.isdigit() else getattr(cells[size], "value", cells[size])
+            )
             try:
-                cells[name] = room(cells).ctype()
+                cells[name] = layout.buffer(annotation, wanted).ctype()
             except (ValueError, OverflowError, MemoryError, TypeError):
-                raise MarshalError(f"{where}: there is no room for {cells.get(size)!r}") from None
+                raise MarshalError(f"{where}: there is no room for {wanted!r}") from None
+
+        def read_all(cells: Cells) -> Any:
+            # C may have changed what told the size; the box has as much room as it had.
+            return read(layout.buffer(annotation, len(cells[name])), cells[name])
 
         self._makers.append(make)
-        self._readers.append(lambda cells: read(room(cells), cells[name]))
+        self._readers.append(read_all)
 
     def _argument(self, note: re.Match[str] | int | None) -> tuple[Any, Callable[[Cells], Any]]:
         """Return one of C's parameters: its type, and how it is found among the cells."""
@@ -222,6 +229,8 @@ class Prototype:
             return ctypes.c_void_p, lambda cells: ctypes.byref(cells[name])
         if note.re is _PLACE:
             return self._parameter(name), lambda cells: cells[name]
+        if note["what"] == "len" and not self._has_length(name):
+            raise ContractError(f"{self._where}: {name!r} has no length")
         width = self._layout.passed(getattr(types, note["width"] or "UInt64"))
         where = f"{self._where}: {note[0]}"
 
@@ -239,6 +248,9 @@ class Prototype:
         if callback is not None:
             return CCallback(callback, self._layout).ctype
         return self._layout.passed(self._types[name]).ctype
+
+    def _has_length(self, name: str) -> bool:
+        return name in self._counted or (name in self._types and has_length(self._types[name]))
 
     def _size(self, name: str) -> int:
         if name not in self._sizes:

@@ -70,14 +70,17 @@ def rows_named(names: list[str]) -> list[Row]:
 
 def _verdict(contract: Contract, row: Row) -> dict[str, Any]:
     try:
-        capabilities = row.load().CAPABILITIES
+        adapter = row.load()
     except MechanismUnavailable as error:
         return {"mechanism": row.mechanism, "fits": None, "misfits": [str(error)]}
     found = {
         sentence
         for transport in row.transports
-        for sentence in misfits(contract, capabilities[transport], row.mechanism)
+        for sentence in misfits(contract, adapter.CAPABILITIES[transport], row.mechanism)
     }
+    # An adapter whose hints say how a contract is carried has more to say than its capabilities.
+    more = getattr(adapter, "misfits", None)
+    found |= set() if more is None else set(more(contract))
     return {"mechanism": row.mechanism, "fits": not found, "misfits": sorted(found)}
 
 
