@@ -22,7 +22,13 @@ PYTHON = [recipe for recipe in RECIPES if recipe.path.suffix == ".py"]
 ALONE = [recipe for recipe in PYTHON if recipe.flavour == "bare"]
 WITH_IPCKIT = [recipe for recipe in PYTHON if recipe not in ALONE]
 ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ("pipe", "tcp_tls")]
-SHARED = {"ipckit", "ipckit.aio", "ipckit.examples.calculator"}
+SHARED = {
+    "ipckit",
+    "ipckit.aio",
+    "ipckit.examples.bc",
+    "ipckit.examples.calculator",
+    "ipckit.examples.scpi",
+}
 
 
 @pytest.fixture(params=_recipes.pairs(), ids=str)
@@ -60,6 +66,9 @@ def test_a_server_ends_well_on_ctrl_c(server: Recipe, tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", _registry.ROWS, ids=lambda row: row.mechanism)
 def test_every_mechanism_has_recipes_with_ipckit_and_without(row: _registry.Row) -> None:
     found = {(r.flavour, r.role) for r in PYTHON if r.group == row.mechanism}
+    if not row.serves:
+        assert found >= {("", "client"), ("bare", "client")}
+        return
     assert found >= {("", "server"), ("", "client"), ("bare", "server"), ("bare", "client")} or (
         found == {("", "pair"), ("bare", "pair")}
     )
@@ -84,6 +93,27 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
     assert rate > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "mechanism", "library"),
+    [
+        ("dialogue_bare_client", "dialogue", "Python"),
+        ("dialogue_client", "dialogue", "ipckit"),
+        ("pexpect_bare_client", "pexpect", "pexpect"),
+        ("pexpect_client", "pexpect", "pexpect"),
+        ("tcp_bare_client", "tcp", "msgpack"),
+        ("tcp_client", "tcp", "ipckit"),
+        ("tcp_conversation_bare_client", "tcp", "Python"),
+        ("xmlrpc_bare_client", "xmlrpc", "Python"),
+    ],
+)
+def test_the_tour_names_the_mechanism_and_its_library(
+    name: str, mechanism: str, library: str
+) -> None:
+    *_, pair = (p for p in _recipes.pairs() if p.client.name == name)
+    assert pair.mechanism == mechanism
+    assert _tour.library(pair).split()[0] == library
+
+
 @pytest.mark.parametrize("recipe", WITH_IPCKIT, ids=lambda r: r.name)
 def test_a_recipe_with_ipckit_has_forty_lines_at_most(recipe: Recipe) -> None:
     assert len(recipe.path.read_text().splitlines()) <= 40
@@ -101,7 +131,7 @@ def test_a_recipe_imports_ipckit_and_the_shared_contract_and_nothing_else(recipe
 
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
 def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> None:
-    assert _third_party(recipe) <= {"msgpack"}
+    assert _third_party(recipe) <= {"msgpack", "pexpect"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)

@@ -23,6 +23,7 @@ class Peer:
 
 
 PEERS = (
+    Peer("bc", "bc", "a calculator asked at its prompt"),
     Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
     Peer(
         "neovim",
@@ -35,6 +36,7 @@ PEERS = (
     Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
     Peer("redis-server", "redis-server", "inline commands over a raw stream"),
     Peer("socat", "socat", "a raw peer for every stream and datagram"),
+    Peer("sqlite3", "sqlite3", "a language with quoting, asked at its prompt"),
 )
 
 

@@ -88,9 +88,9 @@ class Pair:
 
     @property
     def mechanism(self) -> str:
-        """What stands before the colon in its address."""
+        """What stands before the colon in its address; without one, what its name begins with."""
         address = self.client.transcripts[-1].address
-        return re.split("[:+]", address or self.client.group, maxsplit=1)[0]
+        return re.split("[:+_]", address or self.client.group, maxsplit=1)[0]
 
     @property
     def foreign_peer(self) -> str:

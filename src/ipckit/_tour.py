@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -25,6 +26,7 @@ from urllib.parse import quote
 import ipckit
 from ipckit import _registry
 from ipckit._recipes import Pair, Recipe, Transcript, pairs
+from ipckit.examples.bc import Bc
 from ipckit.examples.calculator import Calculator
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ PATIENCE: Final = 20.0
 """Seconds that each program of a pair may take."""
 MEASURED: Final = 0.2
 """Seconds for which calls are counted."""
+_ASKED: Final = {"dialogue": Bc, "pexpect": Bc}
+"""The calculators whose peer the recipes of a mechanism bring with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,30 @@ def run(pair: Pair) -> Outcome:
 def library(pair: Pair) -> str:
     """Name the library that speaks the pair's wire, and its version."""
     ours = [r for r in pair.recipes if r.path.suffix == ".py" and r.flavour != "bare"]
-    if ours:
-        name = _registry.rows()[pair.mechanism].library or "ipckit"
-    else:
-        name = "Python" if pair.is_raw or pair.mechanism == "xmlrpc" else "msgpack"
+    name = _library_behind(pair) if ours else _imported(pair.recipes) or "Python"
     if name == "Python":
         return f"Python {'.'.join(map(str, sys.version_info[:3]))}"
     return f"{name} {metadata.version(name)}"
+
+
+def _library_behind(pair: Pair) -> str:
+    """Return what ipckit leaves the wire of a pair to; itself, if nothing."""
+    scheme = pair.client.transcripts[-1].address.partition(":")[0]
+    mechanism, _, transport = _registry.ALIASES.get(scheme, scheme).partition("+")
+    row = _registry.rows().get(mechanism)
+    # A dialogue is left to pexpect on terminals only.
+    if row is None or (mechanism == "dialogue" and transport not in ("pty", "ssh")):
+        return "ipckit"
+    return row.library or "ipckit"
+
+
+def _imported(recipes: Sequence[Recipe]) -> str:
+    """Return the library that Python recipes import, or nothing."""
+    for recipe in recipes:
+        for name in re.findall(r"^import (\w+)$", recipe.path.read_text(), re.MULTILINE):
+            if recipe.path.suffix == ".py" and name not in sys.stdlib_module_names:
+                return str(name)
+    return ""
 
 
 class _Failed(Exception):
@@ -94,7 +115,7 @@ class _Stage:
         client, server = self._pair.client, self._pair.server
         if server is None:
             self._converse(client, None)
-            return self._rate(None)
+            return self._rate(client.transcripts[-1].address)
         if self._pair.mechanism == "pipe":
             address = f"pipe:{shlex.join(self._argv(server, server.transcripts[-1], None))}"
             self._converse(client, address)
@@ -163,25 +184,27 @@ class _Stage:
             words = [address if word == transcript.address else word for word in words]
         return [sys.executable if word == "python" else word for word in words]
 
-    def _rate(self, address: str | None) -> float | None:
+    def _rate(self, address: str) -> float | None:
         client = self._pair.client
         if client.path.suffix != ".py" or client.flavour or client.group != self._pair.mechanism:
             return None
         if client.role == "pair":
             with ipckit.serve(Calculator(), "memory://") as server:
-                return _calls_per_second(server.address)
-        assert address is not None
+                return _calls_per_second(Calculator, server.address)
+        if self._pair.server is None:
+            asked = _ASKED.get(client.group)
+            return None if asked is None else _calls_per_second(asked, address)
         if address.startswith("unix:"):
             address = f"unix:{quote(os.path.join(self._folder, address.removeprefix('unix:')))}"
         if address.startswith("pipe:"):
             # Its `ready` belongs into no table.
             quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh"]
             address = f"pipe:{shlex.join([*quiet, *shlex.split(address.removeprefix('pipe:'))])}"
-        return _calls_per_second(address)
+        return _calls_per_second(Calculator, address)
 
 
-def _calls_per_second(address: str) -> float:
-    with ipckit.connect(Calculator, address) as calculator:
+def _calls_per_second(contract: type[Calculator], address: str) -> float:
+    with ipckit.connect(contract, address) as calculator:
         for _ in range(20):
             calculator.add(2, 3)
         calls, start = 0, time.perf_counter()

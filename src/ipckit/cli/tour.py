@@ -39,8 +39,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the pairs of these mechanisms, or all."""
     from ipckit._recipes import pairs
 
-    chosen = {row.mechanism for row in rows_named(options.mechanisms)}
-    wanted = [p for p in pairs() if not options.mechanisms or p.mechanism in chosen]
+    known = pairs()
+    beside = {pair.mechanism for pair in known}
+    rows_named([name for name in options.mechanisms if name not in beside])
+    wanted = [p for p in known if not options.mechanisms or p.mechanism in options.mechanisms]
     return play(wanted, as_json=options.json)
 
 

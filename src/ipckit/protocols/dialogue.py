@@ -34,7 +34,7 @@ __all__ = ["Conversation", "Pattern", "Question", "reader", "shown"]
 LONGEST_PROMPT: Final = 1024
 """Characters at the end of an answer among which its prompt is looked for."""
 SHOWN: Final = 200
-_DOT: Final = regex.compile(r"([+-]?)\.(\d+(?:[eE][+-]?\d+)?)")
+_NUMBER: Final = regex.compile(r"(?:\+|(-))?(?=\.?\d)(\d*)(?:(\.\d+)|\.)?([eE][+-]?\d+)?")
 
 
 class Pattern:
@@ -342,9 +342,12 @@ def reader(
 
 
 def number(text: str) -> str:
-    """Return a number as msgspec reads it, where a program leaves out the zero before the dot."""
-    match = _DOT.fullmatch(text)
-    return text if match is None else f"{match[1]}0.{match[2]}"
+    """Return a number as msgspec reads it: without a plus, with digits on both sides of its dot."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return text
+    sign, whole, part, power = (group or "" for group in match.groups())
+    return f"{sign}{whole or 0}{part}{power}"
 
 
 def _valuer(item: Any) -> Callable[[regex.Match[str]], Any]:
