@@ -280,7 +280,7 @@ def _opened(
         from ipckit.transports import _terminal  # pexpect, which only these need
 
         if address.wire == "ssh":
-            return _terminal.open_ssh(address, argv, dialogue.size, seconds)
+            return _terminal.open_ssh(address, argv, environment, dialogue.size, seconds)
         return _terminal.open_terminal(address, argv, environment, dialogue.size)
     return open_line(address, argv, environment, options, seconds)
 
