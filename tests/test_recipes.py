@@ -21,13 +21,15 @@ RECIPES = _recipes.recipes()
 PYTHON = [recipe for recipe in RECIPES if recipe.path.suffix == ".py"]
 ALONE = [recipe for recipe in PYTHON if recipe.flavour == "bare"]
 WITH_IPCKIT = [recipe for recipe in PYTHON if recipe not in ALONE]
-ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ("pipe", "tcp_tls")]
+ELSEWHERE = ("ctypes_pipe", "pipe", "tcp_tls")
+ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ELSEWHERE]
 SHARED = {
     "ipckit",
     "ipckit.aio",
     "ipckit.examples.bc",
     "ipckit.examples.calculator",
     "ipckit.examples.scpi",
+    "ipckit.types",
 }
 
 
@@ -96,6 +98,9 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
 @pytest.mark.parametrize(
     ("name", "mechanism", "library"),
     [
+        ("ctypes_bare_client", "ctypes", "Python"),
+        ("ctypes_cffi_bare_client", "ctypes", "cffi"),
+        ("ctypes_client", "ctypes", "ipckit"),
         ("dialogue_bare_client", "dialogue", "Python"),
         ("dialogue_client", "dialogue", "ipckit"),
         ("pexpect_bare_client", "pexpect", "pexpect"),
@@ -131,7 +136,7 @@ def test_a_recipe_imports_ipckit_and_the_shared_contract_and_nothing_else(recipe
 
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
 def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> None:
-    assert _third_party(recipe) <= {"msgpack", "pexpect"}
+    assert _third_party(recipe) <= {"cffi", "msgpack", "pexpect"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
