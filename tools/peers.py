@@ -23,8 +23,8 @@ class Peer:
 
 
 PEERS = (
-    Peer("gcc", "gcc", "compiles the C libraries that are called in process"),
     Peer("bc", "bc", "a calculator asked at its prompt"),
+    Peer("gcc", "gcc", "compiles the C libraries that are called in process"),
     Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
     Peer(
         "neovim",
