@@ -21,6 +21,7 @@ from ipckit.transports.tls import Tls
 
 if TYPE_CHECKING:
     from ipckit import aio as aio
+    from ipckit import process as process
     from ipckit import transports as transports
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "hint",
     "oneway",
     "peer",
+    "process",
     "raises",
     "serve",
     "timeout",
@@ -46,7 +48,7 @@ __all__ = [
 ]
 __all__ += errors.__all__
 
-_LAZY = frozenset({"aio", "transports"})
+_LAZY = frozenset({"aio", "process", "transports"})
 
 
 if not TYPE_CHECKING:  # a type checker that sees it takes every lazy module for Any
