@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 import time
 import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ipckit import _deadline
 from ipckit._session.ending import lost
@@ -15,6 +16,8 @@ from ipckit.errors import (
     AddressError,
     CallTimeout,
     ConnectFailed,
+    Fault,
+    IpcError,
     LimitExceeded,
     MarshalError,
     ProtocolError,
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Talk"]
 
+_Executed: TypeAlias = Literal["no", "maybe"]
+MUCH: Final = 1024
+"""Octets after which more may be there already."""
+LAST_WORDS: Final = 0.2
+"""Seconds for which a peer that is gone is still listened to."""
 MASK: Final = "***"
 _ENDS_A_LINE: Final = frozenset({"Cc", "Zl", "Zp"})
 _BUFFERED: Final = (
@@ -47,6 +55,8 @@ class Talk:
         self.dialogue = dialogue
         self._address = address
         self._conversation = Conversation(dialogue, options.limits.message)
+        # The question of a one-way call, whose answer nobody waited for.
+        self._owed: tuple[Question, str] | None = None
         seconds = _deadline.remaining(options.timeout)
         until = None if seconds is None else time.monotonic() + seconds
         self.line = _opened(dialogue, address, options, seconds)
@@ -72,122 +82,134 @@ class Talk:
             raise MarshalError(f"{where}: the question {line!r} is more than one line")
         return line
 
-    def ask(self, question: Question, line: str, until: float | None, *, wait: bool) -> str:
+    def octets_of(self, question: Question, line: str) -> bytes:
+        """Return what is sent to ask; raises MarshalError, and LimitExceeded for a long line."""
+        data = self._encoded(line if question.asked.screen else line + self.dialogue.newline)
+        longest, why = self._longest()
+        if longest is not None and len(data) > longest:
+            raise LimitExceeded(
+                f"{self._address}: the question has {len(data)} octets and its end counts; "
+                f"{longest} is the most: {why}"
+            )
+        return data
+
+    def ask(
+        self, question: Question, line: str, data: bytes, until: float | None, *, wait: bool
+    ) -> str:
         """Ask, and return the answer, or nothing if nobody waits for it.
 
-        Raises Fault, MarshalError before anything was sent, or what ends the conversation.
+        Raises Fault, or what ends the conversation.
         """
         if question.asked.screen:
-            return self._look(question, line, until)
-        data = self._encoded(line + self.dialogue.newline)
-        with self._named(line, until):
+            return self._look(question, line, data, until)
+        with self._explained(f"no answer to the question before {line!r}", "no"):
+            self._take_owed(until)
             self._refuse_leftover(until)
-            self.line.send(data, _left(until))
-            while wait:
-                answer = self._conversation.answer(question, line, _left(until))
-                if answer is not None:
-                    return answer
-                self._receive(until)
+        with self._explained(f"no answer to {line!r}", "maybe"):
+            self._send(data, until)
+            if wait:
+                return self._answer(question, line, until)
+        if self._conversation.answers(question):
+            self._owed = question, line
         return ""
 
-    def end(self) -> None:
-        """Say farewell and close the line."""
-        farewell = self.dialogue.farewell
-        if farewell is not None:
-            with contextlib.suppress(OSError):
-                self.line.send(self._encoded(farewell + self.dialogue.newline), 1.0)
-        self.line.close()
+    def end(self, grace: float) -> None:
+        """Say farewell, wait that long for the peer to end, and close the line."""
+        until = time.monotonic() + grace
+        with contextlib.suppress(OSError, EOFError, IpcError):
+            self._take_owed(until)
+            if self.dialogue.farewell is not None:
+                self._send(self._encoded(self.dialogue.farewell + self.dialogue.newline), until)
+                while self.line.ends and self.line.receive(_left(until)):
+                    _refuse_late(until)
+        self.line.close(grace)
 
     def _begin(self, until: float | None) -> None:
         """Log in, and wait until the peer is ready for the first question."""
-        where = self.dialogue.__name__
-        for awaited, reply in self.dialogue.login:
-            self._await(Pattern(where, awaited, at_end=True), f"asked {awaited!r}", until)
-            self._conversation.forget()
-            self._send(self._credentials(reply) + self.dialogue.newline, until)
-        ready = self.dialogue.greeting or self.dialogue.prompt
-        if ready is not None:
-            self._await(Pattern(where, ready, at_end=True), f"said {ready!r}", until)
-            self._conversation.forget()
+        talk = self._conversation
+        for awaited, reply in talk.login:
+            self._await(awaited, f"the peer has not asked {awaited.text!r}", until)
+            talk.forget()
+            with self._explained("the answer to the login did not leave", None):
+                line = self._credentials(reply) + self.dialogue.newline
+                self._send(self._encoded(line), until)
+        if talk.ready_at is not None:
+            self._await(talk.ready_at, f"the peer has not said {talk.ready_at.text!r}", until)
         if self.dialogue.sync is not None:
-            self._synchronize(*self.dialogue.sync, until)
+            with self._explained(f"no answer to {self.dialogue.sync[0]!r}", None):
+                self._synchronize(*self.dialogue.sync, until)
+        talk.forget()
 
     def _await(self, pattern: Pattern, what: str, until: float | None) -> None:
         """Wait until all that the peer printed ends with the pattern, and it keeps still."""
-        denied = self.dialogue.denied
-        refusal = None if denied is None else Pattern(self.dialogue.__name__, denied)
         talk = self._conversation
-        while True:
-            left = _left(until)
-            if refusal is not None and refusal.search(talk.text, left):
-                raise AccessDenied(f"{self._address}: the login is refused: {self._so_far()}")
-            if self._turn_page(until):
-                continue
-            settled = pattern.search(talk.text, left) is not None
-            try:
-                data = self.line.receive(_least(self.dialogue.settle, left) if settled else left)
-            except BlockingIOError:
-                if settled:
+        with self._explained(what, None):
+            while True:
+                if talk.is_denied(_left(until)):
+                    raise AccessDenied(
+                        f"{self._address}: the login is refused: {self._so_far()}"
+                    )
+                settled = pattern.search(talk.printed, _left(until)) is not None
+                # What a banner holds is told from the prompt by `sync`, or else by time.
+                if settled and self.dialogue.sync is not None and pattern is talk.ready_at:
                     return
-                raise CallTimeout(
-                    f"{self._address}: the peer has not {what} in time; so far: {self._so_far()}"
-                ) from None
-            except OSError as error:
-                raise self._gone(error) from None
-            if not data:
-                raise self._gone(None)
-            talk.received(data)
-
-    def _gone(self, error: OSError | None) -> ConnectFailed:
-        why = "the peer ended" if error is None else error.strerror or str(error)
-        epitaph = self.line.epitaph() or why
-        return ConnectFailed(
-            f"{self._address}: {epitaph} before the first question; it said {self._so_far()}"
-        )
+                if not settled:
+                    self._receive(until)
+                elif not self._moves(until):
+                    return
 
     def _synchronize(self, template: str, pattern: str, until: float | None) -> None:
-        """Ask for a token that no banner holds, and forget all that came before its answer."""
+        """Ask for a token that no banner holds, and wait for its answer."""
         token = secrets.token_hex(8)
         awaited = Pattern(self.dialogue.__name__, pattern.replace("{token}", token))
-        self._send(template.replace("{token}", token) + self.dialogue.newline, until)
+        line = template.replace("{token}", token) + self.dialogue.newline
+        self._send(self._encoded(line), until)
         talk = self._conversation
-        with self._named(template, until):
-            while not (awaited.search(talk.text, _left(until)) and talk.ready(_left(until))):
-                self._receive(until)
-        talk.forget()
+        while not (awaited.search(talk.text, _left(until)) and talk.ready(_left(until))):
+            if talk.is_denied(_left(until)):
+                raise AccessDenied(f"{self._address}: the login is refused: {self._so_far()}")
+            self._receive(until)
 
-    def _look(self, question: Question, keys: str, until: float | None) -> str:
+    def _look(self, question: Question, keys: str, data: bytes, until: float | None) -> str:
         """Send keys, and return what the screen shows once it keeps still."""
-        talk, screen = self._conversation, question.pattern
-        moved = False
-        with self._named(keys, until):
-            self._send(keys, until)
-            while True:
-                left = _left(until)
-                try:
-                    data = self.line.receive(_least(self.dialogue.settle, left) if moved else left)
-                except BlockingIOError:
-                    if moved and talk.shows(screen, left):
-                        return talk.display
-                    if not moved:
-                        raise
-                    moved = False
-                    continue
-                if not data:
-                    raise lost(str(self._address), None, self.line.epitaph())
-                talk.received(data)
-                moved = True
+        talk, wanted = self._conversation, question.pattern
+        with self._explained(f"the screen did not move at {keys!r}", "maybe"):
+            self._drain(until)
+            self._send(data, until)
+            if keys:
+                self._receive(until)
+        what = "keep still" if wanted is None else f"show {wanted.text!r}"
+        with self._explained(f"the screen did not {what} after {keys!r}", "maybe"):
+            while self._moves(until) or not talk.shows(wanted, _left(until)):
+                self._receive(until)
+            return talk.display
+
+    def _moves(self, until: float | None) -> bool:
+        """Take what arrives before the peer is silent for a while, and say whether any did."""
+        settle = time.monotonic() + self.dialogue.settle
+        try:
+            self._receive(settle if until is None else min(settle, until))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _answer(self, question: Question, line: str, until: float | None) -> str:
+        while True:
+            answer = self._conversation.answer(question, line, _left(until))
+            if answer is not None:
+                return answer
+            self._receive(until)
+
+    def _take_owed(self, until: float | None) -> None:
+        """Read the answer to the one-way call before, which nobody wants to know."""
+        if self._owed is not None:
+            with contextlib.suppress(Fault):
+                self._answer(*self._owed, until)
+            self._owed = None
 
     def _refuse_leftover(self, until: float | None) -> None:
         """Raise ProtocolError if the peer went on after its last answer: it is not the next."""
-        while True:
-            try:
-                data = self.line.receive(0)
-            except BlockingIOError:
-                break
-            if not data:
-                raise lost(str(self._address), None, self._epitaph())
-            self._conversation.received(data)
+        self._drain(until)
         if self._conversation.leftover(_left(until)):
             raise ProtocolError(
                 f"the peer went on after its last answer: {self._so_far()}; describe its answers "
@@ -195,80 +217,125 @@ class Talk:
             )
 
     def _receive(self, until: float | None) -> None:
-        """Take what arrives next, turning pages; raises BlockingIOError when time is over."""
-        if self._turn_page(until):
+        """Turn a page, or take all that is there, or comes next.
+
+        Raises BlockingIOError when time is over, and EOFError.
+        """
+        _refuse_late(until)
+        keys = self._conversation.next_page(_left(until))
+        if keys is not None:
+            self._send(self._encoded(keys), until)
             return
         data = self.line.receive(_left(until))
         if not data:
-            raise lost(str(self._address), None, self._epitaph())
+            raise EOFError
         self._conversation.received(data)
+        if len(data) >= MUCH:
+            # An answer is looked for where the peer pauses, not once for each piece of a long one.
+            with contextlib.suppress(EOFError):
+                self._drain(until)
 
-    def _turn_page(self, until: float | None) -> bool:
-        keys = self._conversation.next_page(_left(until))
-        if keys is not None:
-            self._send(keys, until)
-        return keys is not None
+    def _drain(self, until: float | None) -> None:
+        """Take what is there; raises EOFError."""
+        while True:
+            try:
+                data = self.line.receive(0)
+            except BlockingIOError:
+                return
+            if not data:
+                raise EOFError
+            self._conversation.received(data)
+            _refuse_late(until)
 
-    def _send(self, text: str, until: float | None) -> None:
-        self.line.send(self._encoded(text), _left(until))
+    def _send(self, data: bytes, until: float | None) -> None:
+        self.line.send(data, _left(until), self._conversation.received)
 
     def _encoded(self, text: str) -> bytes:
         try:
-            data = text.encode(self.dialogue.encoding)
+            return text.encode(self.dialogue.encoding)
         except UnicodeEncodeError as error:
             raise MarshalError(
                 f"{text!r} has no form in {self.dialogue.encoding}: {error}"
             ) from None
+
+    def _longest(self) -> tuple[int | None, str]:
+        """Return the octets that a question may have, and why."""
         longest = self.line.longest
-        if longest is not None and len(data) > longest:
-            raise MarshalError(
-                f"{self._address}: the question has {len(data)} octets, and a line here has "
-                f"{longest} at most: more would be cut off in silence; ask it over dialogue+pipe:"
-            )
-        return data
+        if longest is not None and not self.line.ends:
+            return longest, "it is one datagram"
+        if longest is not None:
+            return longest, "a terminal cuts a longer line off in silence; ask over dialogue+pipe:"
+        if self.dialogue.echo:
+            columns = self.dialogue.size[1]
+            return columns // 2, f"the echo would be wrapped on the {columns} columns of `size`"
+        return None, ""
 
     def _credentials(self, reply: str) -> str:
-        values = {"user": self._address.user, "password": self._address.password}
-        for name, value in values.items():
-            if f"{{{name}}}" in reply and value is None:
+        for name in ("user", "password"):
+            value = getattr(self._address, name)
+            if f"{{{name}}}" not in reply:
+                continue
+            if value is None:
                 raise AddressError(
                     f"{self._address}: the login asks for the {name}, and the address has none"
                 )
-        return reply.format(**values)
+            if not _is_one_line(value):
+                raise AddressError(f"{self._address}: the {name} holds a control character")
+            reply = reply.replace(f"{{{name}}}", value)
+        return reply
 
-    def _epitaph(self) -> str:
+    def _ended(self, error: OSError | EOFError, executed: _Executed | None) -> TransportError:
+        """Return the error of a peer that is gone, with its last words."""
+        with contextlib.suppress(OSError, EOFError):
+            self._drain(time.monotonic() + LAST_WORDS)
         epitaph = self.line.epitaph()
-        said = f"it said {self._so_far()}" if self._conversation.text.strip() else ""
-        return "; ".join(part for part in (epitaph, said) if part)
+        if executed is None:
+            why = error.strerror or str(error) if isinstance(error, OSError) else "the peer ended"
+            return ConnectFailed(
+                f"{self._address}: {epitaph or why} before the first question; "
+                f"it said {self._so_far()}"
+            )
+        said = f"it said {self._so_far()}" if self._conversation.printed.strip() else ""
+        told = "; ".join(filter(None, (epitaph, said)))
+        found = lost(str(self._address), error if isinstance(error, OSError) else None, told)
+        found.executed = executed
+        return found
 
     def _so_far(self) -> str:
         """Return the end of what the peer printed, its password masked."""
-        text = self._conversation.text.strip()
+        text = self._conversation.printed.strip()
         if self._address.password:
             text = text.replace(self._address.password, MASK)
         return shown(text) if text else "nothing"
 
     @contextlib.contextmanager
-    def _named(self, line: str, until: float | None) -> Iterator[None]:
-        """Turn what goes wrong between a question and its answer into errors that name both."""
+    def _explained(self, trouble: str, executed: _Executed | None) -> Iterator[None]:
+        """Turn what goes wrong into errors that name the peer and what it was about.
+
+        `executed` is None before the first question.
+        """
         begun = time.monotonic()
         try:
             yield
         except (CallTimeout, LimitExceeded, ProtocolError) as error:
-            raise type(error)(f"{self._address}: {error}", executed=error.executed) from None
+            raise type(error)(f"{self._address}: {error}", executed=executed or "no") from None
         except TransportError:
             raise
         except BlockingIOError:
-            seconds = time.monotonic() - begun
-            nothing = not self._conversation.text.strip()
-            hint = _BUFFERED if nothing and self._address.wire in ("pipe", "dialogue") else ""
             raise CallTimeout(
-                f"{self._address}: no answer to {line!r} within {seconds:.3g} s; so far: "
-                f"{self._so_far()}{hint}",
-                executed="maybe",
+                f"{self._address}: {trouble} within {time.monotonic() - begun:.3g} s; so far: "
+                f"{self._so_far()}{self._why_silent()}",
+                executed=executed or "no",
             ) from None
-        except OSError as error:
-            raise lost(str(self._address), error, self._epitaph()) from None
+        except (OSError, EOFError) as error:
+            raise self._ended(error, executed) from None
+
+    def _why_silent(self) -> str:
+        state = self.line.state()
+        if state:
+            return f"; {state}"
+        silent = not self._conversation.printed.strip()
+        return _BUFFERED if silent and self._address.wire in ("pipe", "dialogue") else ""
 
 
 def _opened(
@@ -276,11 +343,14 @@ def _opened(
 ) -> Line:
     argv = address.argv or list(dialogue.command)
     environment = {"TERM": "linux" if dialogue.screen else "dumb", **dialogue.environment}
-    if address.wire in ("pty", "ssh"):
-        from ipckit.transports import _terminal  # pexpect, which only these need
+    # Only these need pexpect.
+    if address.wire == "ssh":
+        from ipckit.transports import _ssh
 
-        if address.wire == "ssh":
-            return _terminal.open_ssh(address, argv, environment, dialogue.size, seconds)
+        return _ssh.open_ssh(address, argv, environment, dialogue.size, seconds)
+    if address.wire == "pty":
+        from ipckit.transports import _terminal
+
         return _terminal.open_terminal(address, argv, environment, dialogue.size)
     return open_line(address, argv, environment, options, seconds)
 
@@ -294,5 +364,7 @@ def _left(until: float | None) -> float | None:
     return None if until is None else max(until - time.monotonic(), 0.001)
 
 
-def _least(seconds: float, left: float | None) -> float:
-    return seconds if left is None else min(seconds, left)
+def _refuse_late(until: float | None) -> None:
+    """Raise BlockingIOError when the time is over: a peer that never pauses must not have more."""
+    if until is not None and time.monotonic() >= until:
+        raise BlockingIOError(errno.EAGAIN, "the time is over")
