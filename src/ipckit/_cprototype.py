@@ -76,6 +76,13 @@ class Prototype:
             if isinstance(note, re.Match) and _is_place(note):
                 self._place(note, waiting.pop(0))
         self._arguments = [self._argument(note) for note in notes]
+        # Where C takes what the operation takes and returns all there is, a call is quickly made.
+        self._is_direct = (
+            [*written] == [*self._types]
+            and self._errno is None
+            and self._free is None
+            and not any(callback_of(annotation) for annotation in self._types.values())
+        )
 
     def bind(self, find: Find) -> Callable[[Any], Any]:
         """Return the function that calls C's with checked arguments; `find` finds symbols."""
@@ -88,11 +95,21 @@ class Prototype:
         owned = ctypes.c_void_p if free is not None else None
         function.restype = owned or (None if self._kind is None else self._kind.ctype)
 
-        def call(args: Any) -> Any:
-            values = args if isinstance(args, tuple) else msgspec.structs.astuple(args)
-            return self._call(function, free, values)
+        encoders, result = self._encoders, self.operation.result
 
-        return call
+        def direct(args: Any) -> Any:
+            # What is returned may point into the arguments, so they are held until it is copied.
+            held = [encode(value, []) for encode, value in zip(encoders, args, strict=True)]
+            returned = function(*held)
+            if type(returned) is result:
+                return returned
+            return self._outcome(returned, 0, {}, is_owned=False)
+
+        def call(args: Any) -> Any:
+            return self._call(function, free, args)
+
+        perform = direct if self._is_direct else call
+        return lambda args: perform(_values(args))
 
     # Reading the hints.
 
@@ -270,7 +287,8 @@ class Prototype:
         for make in self._makers:
             make(cells)
         arguments = [argument(cells) for _, argument in self._arguments]
-        ctypes.set_errno(0)
+        if self._errno is not None:
+            ctypes.set_errno(0)
         returned = function(*arguments)
         code = ctypes.get_errno()
         try:
@@ -320,6 +338,11 @@ class Prototype:
         elif not code or (self._errno == "null" and own is not None):
             return
         raise Fault(errno.errorcode.get(code, f"errno {code}"), os.strerror(code), {"errno": code})
+
+
+def _values(args: Any) -> tuple[Any, ...]:
+    """Return checked arguments, which are a tuple or the operation's Struct, as a tuple."""
+    return args if type(args) is tuple else msgspec.structs.astuple(args)
 
 
 def _results(annotation: Any) -> list[Any]:
