@@ -28,8 +28,10 @@ SHARED = {
     "ipckit.aio",
     "ipckit.examples.bc",
     "ipckit.examples.calculator",
+    "ipckit.examples.router",
     "ipckit.examples.scpi",
     "ipckit.types",
+    "ipckit.process",
 }
 
 
@@ -105,6 +107,8 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
         ("dialogue_client", "dialogue", "ipckit"),
         ("pexpect_bare_client", "pexpect", "pexpect"),
         ("pexpect_client", "pexpect", "pexpect"),
+        ("process_run_bare_client", "process", "Python"),
+        ("process_run_client", "process", "ipckit"),
         ("tcp_bare_client", "tcp", "msgpack"),
         ("tcp_client", "tcp", "ipckit"),
         ("tcp_conversation_bare_client", "tcp", "Python"),
