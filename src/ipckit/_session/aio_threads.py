@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipckit import _deadline
 from ipckit._session.aio_workers import Workers, post
+from ipckit._session.cancelling import Cancellation, current
 from ipckit._session.ending import again, poison_after_fork
 from ipckit.errors import ConnectionLost, IpcError
 
@@ -168,4 +169,10 @@ class ThreadChannel:
         context = contextvars.copy_context()
         if seconds is not None:
             context.run(_deadline.deadline.set, time.monotonic() + seconds)
-        return await self._workers.run(context.run, function, *args)
+        cancellation = Cancellation()
+        context.run(current.set, cancellation)
+        try:
+            return await self._workers.run(context.run, function, *args)
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise

@@ -146,9 +146,7 @@ class Talk:
         with self._explained(what, None):
             while True:
                 if talk.is_denied(_left(until)):
-                    raise AccessDenied(
-                        f"{self._address}: the login is refused: {self._so_far()}"
-                    )
+                    raise AccessDenied(f"{self._address}: the login is refused: {self._so_far()}")
                 settled = pattern.search(talk.printed, _left(until)) is not None
                 # What a banner holds is told from the prompt by `sync`, or else by time.
                 if settled and self.dialogue.sync is not None and pattern is talk.ready_at:

@@ -20,6 +20,7 @@ from ipckit import _deadline
 from ipckit._capabilities import Capabilities
 from ipckit._contract import NATIVE, bad_arguments, type_name
 from ipckit._dialogue import Dialogue
+from ipckit._session.cancelling import cancelling
 from ipckit._session.ending import again, poison_after_fork
 from ipckit._session.talk import Talk
 from ipckit.errors import (
@@ -36,7 +37,7 @@ from ipckit.protocols import dialogue as protocol
 from ipckit.protocols.dialogue import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ipckit._address import Address
     from ipckit._contract import Contract, Operation
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
 
 HINTS: Final = ("ask", "dialogue")
 
+_LONGEST: Final = 10**4300 - 1
+"""As many digits as Python turns into text, and back."""
 _LINES: Final = Capabilities(
-    integers=(-(2**63), 2**64 - 1),
+    integers=(-_LONGEST, _LONGEST),
     none=False,
     bytes=False,
     map_keys="str",
@@ -60,14 +63,16 @@ _LINES: Final = Capabilities(
     discovery=False,
     reverse_calls=False,
     connections="one",
+    turns=True,
+    untyped=False,
 )
 CAPABILITIES: Final[Mapping[str, Capabilities]] = {
     "pipe": _LINES,
-    "pty": _LINES,
-    "ssh": _LINES,
+    "pty": replace(_LINES, line=4095),
+    "ssh": replace(_LINES, line=4095),
     "tcp": replace(_LINES, tls=True),
     "unix": _LINES,
-    "udp": replace(_LINES, datagram=65507),
+    "udp": replace(_LINES, datagram=65507, reliable=False),
 }
 _WRITABLE: Final = (
     shapes.BoolType,
@@ -88,13 +93,33 @@ def serve(dispatcher: Dispatcher, address: Address, options: Options) -> Adapter
 def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
     """Return a channel to the peer, logged in and at its first prompt."""
     contract = options.contract
-    if contract is None or "dialogue" not in contract.hints:
-        name = "the contract" if contract is None else contract.name
+    if contract is None:
         raise ContractError(
-            f"{address}: {name} does not say how it is asked; connect with a subclass of "
-            "ipckit.Dialogue"
+            f"{address}: a dialogue needs a contract that says how it is asked; connect with a "
+            "subclass of ipckit.Dialogue"
         )
+    for misfit in misfits(contract):
+        error = NotSupported if "dialogue" in contract.hints else ContractError
+        raise error(f"{address}: {misfit}")
     return DialogueChannel(contract, address, options)
+
+
+def misfits(contract: Contract) -> Iterator[str]:
+    """Yield one sentence for each thing in the contract that cannot be asked at a prompt."""
+    if "dialogue" not in contract.hints:
+        yield f"{contract.name} does not say how it is asked; make it a subclass of ipckit.Dialogue"
+        return
+    dialogue = contract.hints["dialogue"]["dialogue"]
+    if _overrides(dialogue, "written") or _overrides(dialogue, "question"):
+        return
+    for operation in contract.operations.values():
+        for parameter in operation.parameters:
+            if not isinstance(_kind(parameter.type), _WRITABLE):
+                yield (
+                    f"{contract.name}.{operation.name}: parameter {parameter.name!r}: a question "
+                    "is a line of text, numbers and truth values; override "
+                    f"{dialogue.__name__}.written for {type_name(parameter.type)}"
+                )
 
 
 class DialogueChannel:
@@ -106,7 +131,12 @@ class DialogueChannel:
         self._contract = contract
         self._address = address
         self._timeout = options.timeout
+        self._grace = options.limits.grace
         self._lock = threading.Lock()
+        self._questions = {
+            name: Question(f"{contract.name}.{name}", operation.hints["dialogue"]["ask"])
+            for name, operation in contract.operations.items()
+        }
         self._talk = Talk(contract.hints["dialogue"]["dialogue"], address, options)
         self.stream = self._talk.line
         poison_after_fork(self)
@@ -119,10 +149,15 @@ class DialogueChannel:
     def bind(self, operation: Operation, where: str) -> Callable[[Any], Any]:
         """Return the function that performs one operation, given its checked arguments."""
         dialogue = self._talk.dialogue
-        _refuse_unwritable(operation, where, dialogue)
-        asked: Ask = operation.hints["dialogue"]["ask"]
-        question = Question(where, asked)
+        question = self._questions[operation.name]
+        asked = question.asked
+        if dialogue.prompt is None and _waits_for_nothing(operation, asked):
+            raise ContractError(
+                f"{where}: without a prompt, what returns nothing needs a pattern for its answer, "
+                "or @ipckit.oneway where the peer gives none"
+            )
         names = [parameter.name for parameter in operation.parameters]
+        unsigned = [p.name for p in operation.parameters if _is_uint64(p.type)]
         read = protocol.reader(where, operation, question)
         talk = self._talk
 
@@ -134,6 +169,9 @@ class DialogueChannel:
                     strict=True,
                 )
             )
+            for name in unsigned:
+                if values[name] >= 2**64:
+                    raise MarshalError(f"{where}: {name}: {values[name]} does not fit 64 bits")
             line = talk.line_of(question, values, where)
             text, until = self._turn(question, line, wait=not operation.oneway)
             return None if operation.oneway else read(dialogue.answer(asked, text), _left(until))
@@ -161,43 +199,77 @@ class DialogueChannel:
 
     def close(self) -> None:
         """Say farewell and end the conversation; once more does nothing."""
-        if self.dead is None:
-            self.dead = ConnectionLost(f"{self.name}: the connection was closed on this side")
-            self._talk.end()
+        if self.dead is not None:
+            return
+        self.dead = ConnectionLost(f"{self.name}: the connection was closed on this side")
+        if not self._lock.acquire(blocking=False):
+            # A question is under way in another thread, which then closes the line.
+            self.stream.interrupt()
+            return
+        try:
+            self._talk.end(self._grace)
+        finally:
+            self._lock.release()
+
+    def _abandon(self) -> None:
+        """End the conversation for a question whose caller does not wait any more."""
+        self.dead = ConnectionLost(
+            f"{self.name}: the call was cancelled in the middle, which ended the conversation"
+        )
+        self.stream.interrupt()
 
     def _turn(self, question: Question, line: str, *, wait: bool) -> tuple[str, float | None]:
         """Ask when it is this call's turn, and return the answer with the end of its time."""
         seconds = _deadline.remaining(self._timeout)
         until = None if seconds is None else time.monotonic() + seconds
-        if self.dead is not None:
-            raise again(self.dead, "no")
         if not self._lock.acquire(timeout=-1 if seconds is None else seconds):
             raise CallTimeout(f"{self.name}: other calls took all of {seconds or 0:g} s")
         try:
             if self.dead is not None:
                 raise again(self.dead, "no")
-            return self._talk.ask(question, line, until, wait=wait), until
-        except (Fault, MarshalError):
-            raise
-        except BaseException as error:
-            # Half an exchange: its answer must not be taken for that of the next question.
-            self.dead = error if isinstance(error, IpcError) else ConnectionLost(self.name)
-            self.stream.kill()
-            raise
+            data = self._talk.octets_of(question, line)
+            with cancelling(self._abandon):
+                return self._ask(question, line, data, until, wait=wait), until
         finally:
             self._lock.release()
 
+    def _ask(
+        self, question: Question, line: str, data: bytes, until: float | None, *, wait: bool
+    ) -> str:
+        try:
+            return self._talk.ask(question, line, data, until, wait=wait)
+        except Fault:
+            raise
+        except BaseException as error:
+            # Half an exchange: its answer must not be taken for that of the next question.
+            self.stream.kill()
+            if self.dead is not None:
+                raise again(self.dead, "maybe") from None
+            self.dead = error if isinstance(error, IpcError) else ConnectionLost(self.name)
+            raise
 
-def _refuse_unwritable(operation: Operation, where: str, dialogue: type[Dialogue]) -> None:
-    if dialogue.written.__func__ is not Dialogue.written.__func__:  # type: ignore[attr-defined]
-        return
-    for parameter in operation.parameters:
-        if not isinstance(shapes.type_info(parameter.type), _WRITABLE):
-            raise NotSupported(
-                f"{where}: parameter {parameter.name!r}: a question is a line of text, numbers and "
-                f"truth values; override {dialogue.__name__}.written for "
-                f"{type_name(parameter.type)}"
-            )
+
+def _overrides(dialogue: type[Dialogue], name: str) -> bool:
+    own = next(vars(base)[name] for base in dialogue.__mro__ if name in vars(base))
+    return own is not vars(Dialogue)[name]
+
+
+def _waits_for_nothing(operation: Operation, asked: Ask) -> bool:
+    described = asked.screen or asked.pattern is not None or asked.until is not None
+    return operation.result is type(None) and not operation.oneway and not described
+
+
+def _kind(annotation: Any) -> shapes.Type:
+    """Return a type without what only bounds it."""
+    info = shapes.type_info(annotation)
+    return info.type if isinstance(info, shapes.Metadata) else info
+
+
+def _is_uint64(annotation: Any) -> bool:
+    # The one width that msgspec does not hold.
+    info = shapes.type_info(annotation)
+    extra = info.extra_json_schema if isinstance(info, shapes.Metadata) else None
+    return (extra or {}).get("format") == "uint64"
 
 
 def _left(until: float | None) -> float | None:

@@ -15,6 +15,8 @@ stop: every method that takes `seconds` raises CallTimeout when its pattern is n
 from __future__ import annotations
 
 import codecs
+import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 import msgspec
@@ -33,8 +35,15 @@ __all__ = ["Conversation", "Pattern", "Question", "reader", "shown"]
 
 LONGEST_PROMPT: Final = 1024
 """Characters at the end of an answer among which its prompt is looked for."""
+LONGEST_SEQUENCE: Final = 4096
+"""Characters that an escape sequence may have."""
+LONGEST_SEARCH: Final = 30.0
+"""Seconds for a pattern where nothing else says how long a call may take."""
 SHOWN: Final = 200
-_NUMBER: Final = regex.compile(r"(?:\+|(-))?(?=\.?\d)(\d*)(?:(\.\d+)|\.)?([eE][+-]?\d+)?")
+_ESCAPE: Final = re.compile("[\x1b\x9b\x9d]")
+_END_OF_LINE: Final = re.compile(r"(?<!\r)\r+\n")
+_PLAIN: Final = {"linefeed": "\n", "carriage_return": "\r", "tab": "\t"}
+_NUMBER: Final = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 
 
 class Pattern:
@@ -53,28 +62,29 @@ class Pattern:
         """Return the first match."""
         begin = max(0, len(text) - LONGEST_PROMPT) if self._at_end else 0
         try:
-            return self._compiled.search(text, begin, timeout=seconds)
+            return self._compiled.search(text, begin, timeout=seconds or LONGEST_SEARCH)
         except TimeoutError:
             raise self._endless(seconds) from None
 
     def every(self, text: str, seconds: float | None) -> list[regex.Match[str]]:
         """Return all matches."""
         try:
-            return list(self._compiled.finditer(text, timeout=seconds))
+            return list(self._compiled.finditer(text, timeout=seconds or LONGEST_SEARCH))
         except TimeoutError:
             raise self._endless(seconds) from None
 
     def without(self, text: str, seconds: float | None) -> str:
         """Return the text without its matches."""
         try:
-            return self._compiled.sub("", text, timeout=seconds)
+            return self._compiled.sub("", text, timeout=seconds or LONGEST_SEARCH)
         except TimeoutError:
             raise self._endless(seconds) from None
 
     def _endless(self, seconds: float | None) -> CallTimeout:
         return CallTimeout(
-            f"the pattern {self.text!r} was not done with the answer within {seconds or 0:.3g} s; "
-            "it backtracks too much: make its repeats exclude what follows them",
+            f"the pattern {self.text!r} was not done with the answer within "
+            f"{seconds or LONGEST_SEARCH:.3g} s; it backtracks too much: make its repeats exclude "
+            "what follows them",
             executed="maybe",
         )
 
@@ -93,11 +103,16 @@ class Conversation:
 
     def __init__(self, dialogue: type[Dialogue], limit: int) -> None:
         where = dialogue.__name__
-        self.text = ""
-        """What was printed and not read."""
         self._limit = limit
+        self._arrived = 0
+        self._text = ""
+        self._pieces: list[str] = []
+        # The end of the text, so that a prompt is looked for without putting the pieces together.
+        self._tail = ""
+        # Halves of the end of a line, whose other half may follow.
+        self._held = ""
         self._encoding = dialogue.encoding
-        self._decoder = codecs.getincrementaldecoder(dialogue.encoding)()
+        self._decoder = _decoder(where, dialogue.encoding)
         self._plain: _Plain | None = None
         self._screen = _Screen(dialogue.size) if dialogue.screen else None
         self._echo = dialogue.echo
@@ -107,6 +122,31 @@ class Conversation:
         self._asides = _optional(where, dialogue.asides)
         page, self._keys = dialogue.pager or (None, "")
         self._pager = _optional(where, page, at_end=True)
+        self._denied = _optional(where, dialogue.denied)
+        self.login = [(Pattern(where, text, at_end=True), line) for text, line in dialogue.login]
+        """What is waited for before the first question, and its answers."""
+        greeting = _optional(where, dialogue.greeting, at_end=True)
+        self.ready_at = self._prompt if greeting is None else greeting
+        """What ends all that is printed before the first question, if anything is."""
+
+    @property
+    def text(self) -> str:
+        """What was printed and not read."""
+        if self._pieces:
+            self._text += "".join(self._pieces)
+            self._pieces.clear()
+        return self._text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._pieces.clear()
+        self._text, self._tail = text, text[-LONGEST_PROMPT:]
+        self._arrived = len(text)
+
+    @property
+    def printed(self) -> str:
+        """What was printed and not read, or what the screen shows."""
+        return self.text if self._screen is None else self.display
 
     def received(self, data: bytes) -> None:
         """Take what the peer printed; raises ProtocolError for no text, and LimitExceeded."""
@@ -120,35 +160,54 @@ class Conversation:
                 executed="maybe",
             ) from None
         if self._screen is not None:
-            self._screen.stream.feed(text)
+            self._screen.feed(text)
             return
-        if self._plain is None and ("\x1b" in text or "\x9b" in text):
-            self._plain = _Plain()
-        if self._plain is not None:
-            text = self._plain.strip(text)
-        if "\n" in text:
-            # The halves of the end of a line may arrive apart, so what is kept takes part.
-            self.text = (self.text + text).replace("\r\n", "\n")
-        else:
-            self.text += text
-        if len(self.text) > self._limit:
+        self._arrived += len(text)
+        if self._arrived > self._limit:
             raise LimitExceeded(
                 f"the answer is longer than {self._limit} characters, the limit; it begins with "
                 f"{self.text[:60]!r}",
                 executed="maybe",
             )
+        text = self._held + self._without_escapes(text)
+        kept = text.rstrip("\r")
+        self._held = text[len(kept) :]
+        if "\r" in kept:
+            kept = _END_OF_LINE.sub("\n", kept)
+        self._pieces.append(kept)
+        self._tail = (self._tail + kept)[-LONGEST_PROMPT:]
+
+    def _without_escapes(self, text: str) -> str:
+        if self._plain is not None:
+            return self._plain.strip(text)
+        first = _ESCAPE.search(text)
+        if first is None:
+            return text
+        # From the first one on, so that it does not matter in which pieces the text arrives.
+        self._plain = _Plain()
+        return text[: first.start()] + self._plain.strip(text[first.start() :])
 
     def forget(self) -> None:
         """Take all that was printed as read."""
-        self.text = ""
+        self.text = self._held = ""
+
+    def is_denied(self, seconds: float | None) -> bool:
+        """Say whether the peer refused the login."""
+        return self._denied is not None and bool(self._denied.search(self.printed, seconds))
 
     def ready(self, seconds: float | None) -> bool:
         """Say whether all that was printed ends with the prompt, where there is one."""
-        return self._prompt is None or self._prompt.search(self.text, seconds) is not None
+        return self._prompt is None or self._prompt.search(self._tail, seconds) is not None
+
+    def answers(self, question: Question) -> bool:
+        """Say whether anything is printed in answer to a question, even if nobody wants it."""
+        return self._prompt is not None or (question.until or question.pattern) is not None
 
     def next_page(self, seconds: float | None) -> str | None:
         """Return the keys that a pager waits for at the end of the text, and forget its words."""
-        match = None if self._pager is None else self._pager.search(self.text, seconds)
+        if self._pager is None or self._pager.search(self._tail, seconds) is None:
+            return None
+        match = self._pager.search(self.text, seconds)
         if match is None:
             return None
         self.text = self.text[: match.start()]
@@ -159,13 +218,16 @@ class Conversation:
         if self.text and self._asides is not None:
             self.text = self._asides.without(self.text, seconds)
         if not self.text.strip():
-            self.text = ""
+            self.forget()
         return self.text
 
     def answer(self, question: Question, line: str, seconds: float | None) -> str | None:
         """Return the answer to a line that was sent, once it is whole; raises Fault."""
         if self._echo and not self._echoed and not self._take_echo(line):
             return None
+        if self._prompt is not None and not self.ready(seconds):
+            return None
+        self._leave_asides_out(seconds)
         if self._prompt is None:
             stop = self._end_of_lines(question, seconds)
             answer, rest = self.text[:stop], self.text[stop:]
@@ -179,9 +241,9 @@ class Conversation:
         return answer
 
     def _take_echo(self, line: str) -> bool:
-        echo, end, rest = self.text.partition("\n")
-        if not end:
+        if "\n" not in self.text:
             return False
+        echo, _, rest = self.text.partition("\n")
         if echo.strip("\r") != line:
             raise ProtocolError(
                 f"the peer printed {shown(echo)} where the echo of {line!r} was expected; "
@@ -190,6 +252,14 @@ class Conversation:
             )
         self.text, self._echoed = rest, True
         return True
+
+    def _leave_asides_out(self, seconds: float | None) -> None:
+        if self._asides is None:
+            return
+        end = self.text.rfind("\n") + 1
+        whole = self._asides.without(self.text[:end], seconds)
+        if len(whole) != end:
+            self.text = whole + self.text[end:]
 
     def _start_of_prompt(
         self, question: Question, prompt: Pattern, seconds: float | None
@@ -211,11 +281,13 @@ class Conversation:
         if wanted is None:
             return self.text.find("\n") + 1
         whole = self.text[:end]
-        for pattern in (*self._errors, wanted):
-            match = pattern.search(whole, seconds)
-            if match is not None:
-                return whole.find("\n", max(match.end() - 1, match.start())) + 1 or end
-        return None
+        found = [pattern.search(whole, seconds) for pattern in (*self._errors, wanted)]
+        ends = [
+            whole.find("\n", max(match.end() - 1, match.start())) + 1 or end
+            for match in found
+            if match is not None
+        ]
+        return min(ends, default=None)
 
     def _refuse_error(self, answer: str, seconds: float | None) -> None:
         for pattern in self._errors:
@@ -229,7 +301,7 @@ class Conversation:
     def display(self) -> str:
         """What the screen shows, without the blanks at the ends of lines and below the last."""
         assert self._screen is not None
-        return "\n".join(map(str.rstrip, self._screen.screen.display)).rstrip()
+        return "\n".join(map(str.rstrip, self._screen.display)).rstrip()
 
     def shows(self, pattern: Pattern | None, seconds: float | None) -> bool:
         """Say whether the pattern, if there is one, is found on the screen."""
@@ -245,54 +317,91 @@ def _optional(where: str, text: str | None, *, at_end: bool = False) -> Pattern 
     return None if text is None else Pattern(where, text, at_end=at_end)
 
 
-class _Plain:
-    """Takes escape sequences out of a text that arrives in pieces."""
+def _decoder(where: str, encoding: str) -> codecs.IncrementalDecoder:
+    try:
+        return codecs.getincrementaldecoder(encoding)()
+    except (LookupError, TypeError):
+        raise ContractError(f"{where}: Python knows no encoding {encoding!r} of text") from None
+
+
+class _Terminal:
+    """Feeds text that arrives in pieces to a terminal emulator."""
 
     def __init__(self) -> None:
         import pyte
 
+        self._acted = False
+        self._silent = 0
+        self._stream = pyte.Stream(self, strict=False)  # type: ignore[arg-type]  # all it calls
+
+    def feed(self, text: str) -> None:
+        """Take text; a sequence may be in two pieces. Raises ProtocolError for none that ends."""
+        self._acted = False
+        try:
+            self._stream.feed(text)
+        except ValueError:
+            # A number of more digits than Python reads.
+            self._silent = LONGEST_SEQUENCE
+        self._silent = 0 if self._acted else self._silent + len(text)
+        if self._silent > LONGEST_SEQUENCE:
+            raise ProtocolError(
+                f"the peer sent an escape sequence of more than {LONGEST_SEQUENCE} characters",
+                executed="maybe",
+            )
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def act(*arguments: Any, **named: Any) -> None:
+            self._acted = True
+            self._do(name, arguments, named)
+
+        return act
+
+    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Do what a sequence says, or nothing."""
+
+
+class _Plain(_Terminal):
+    """Takes escape sequences and other control characters out of a text that arrives in pieces."""
+
+    def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._stream = pyte.Stream(self)  # type: ignore[arg-type]  # it calls what it finds
+        self._at_start = False
+        super().__init__()
 
     def strip(self, text: str) -> str:
-        """Return the text as it would be without a terminal; a sequence may be in two pieces."""
-        self._stream.feed(text)
+        """Return the text as it would be without a terminal."""
+        self.feed(text)
         plain = "".join(self._pieces)
         self._pieces.clear()
         return plain
 
-    def draw(self, text: str) -> None:
-        """Take plain text."""
-        self._pieces.append(text)
-
-    def linefeed(self) -> None:
-        """Take the end of a line."""
-        self._pieces.append("\n")
-
-    def carriage_return(self) -> None:
-        """Take the half of the end of a line."""
-        self._pieces.append("\r")
-
-    def tab(self) -> None:
-        """Take a tab."""
-        self._pieces.append("\t")
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return _nothing
+    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        piece = arguments[0] if name == "draw" else _PLAIN.get(name, "")
+        # At the start of a line to go there is nothing.
+        if piece and not (self._at_start and name == "carriage_return"):
+            self._pieces.append(piece)
+            self._at_start = name == "linefeed"
 
 
-class _Screen:
+class _Screen(_Terminal):
     """What a terminal of that many rows and columns would show."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         import pyte
 
         rows, columns = size
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.Stream(self.screen)
+        self._shown = pyte.Screen(columns, rows)
+        super().__init__()
 
+    @property
+    def display(self) -> list[str]:
+        """The rows, as wide as the screen."""
+        return self._shown.display
 
-def _nothing(*_: Any, **__: Any) -> None: ...
+    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        # A sequence that pyte does not know in this form does nothing, as on any terminal.
+        with contextlib.suppress(TypeError, ValueError, LookupError, AttributeError):
+            getattr(self._shown, name)(*arguments, **named)
 
 
 def reader(
@@ -306,7 +415,8 @@ def reader(
 
     def found(text: str, seconds: float | None) -> Any:
         if pattern is None:
-            return text.splitlines() if as_list else text.removesuffix("\n")
+            whole = text.removesuffix("\n")
+            return whole if not as_list else [value for value in whole.split("\n") if whole]
         if as_list:
             return [value_of(match) for match in pattern.every(text, seconds)]
         match = pattern.search(text, seconds)
@@ -332,7 +442,7 @@ def reader(
         try:
             plain = number(value.strip()) if isinstance(value, str) else value
             return msgspec.convert(plain, result, strict=False)
-        except msgspec.ValidationError as error:
+        except ValueError as error:
             raise ProtocolError(
                 f"{where}: the answer {shown(text.strip())} does not fit the contract: {error}",
                 executed="maybe",
@@ -342,12 +452,12 @@ def reader(
 
 
 def number(text: str) -> str:
-    """Return a number as msgspec reads it: without a plus, with digits on both sides of its dot."""
+    """Return a number as msgspec reads it: programs write +5, 007, .5 and 5. too."""
     match = _NUMBER.fullmatch(text)
-    if match is None:
+    if match is None or not (match[2] or match[3] or "0" in text):
         return text
-    sign, whole, part, power = (group or "" for group in match.groups())
-    return f"{sign}{whole or 0}{part}{power}"
+    fraction = f".{match[3]}" if match[3] else ""
+    return f"{match[1].strip('+')}{match[2] or 0}{fraction}{match[4] or ''}"
 
 
 def _valuer(item: Any) -> Callable[[regex.Match[str]], Any]:
@@ -356,17 +466,18 @@ def _valuer(item: Any) -> Callable[[regex.Match[str]], Any]:
     if isinstance(info, shapes.DataclassType | shapes.StructType):
         texts = {field.name for field in info.fields if isinstance(field.type, shapes.StrType)}
 
-        def record(match: regex.Match[str]) -> dict[str, Any]:
-            groups = match.groupdict()
-            return {k: v if k in texts or v is None else number(v) for k, v in groups.items()}
+        def record(match: regex.Match[str]) -> dict[str, str]:
+            # Of a group that took no part, the field has its default.
+            groups = {k: v for k, v in match.groupdict().items() if v is not None}
+            return {k: v if k in texts else number(v.strip()) for k, v in groups.items()}
 
         return record
 
-    def value(match: regex.Match[str]) -> str | None:
+    def value(match: regex.Match[str]) -> str:
         if "result" in match.groupdict():
-            return match["result"]
-        return match[1] if len(match.groups()) == 1 else match[0]
+            return match["result"] or ""
+        return (match[1] if len(match.groups()) == 1 else match[0]) or ""
 
     if isinstance(info, shapes.StrType):
         return value
-    return lambda match: number(value(match) or "")
+    return lambda match: number(value(match).strip())

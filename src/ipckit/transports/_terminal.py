@@ -47,7 +47,8 @@ class TerminalLine(Line):
         self.native = child
         self._who = f"the program {program!r}"
         # What pexpect has read ahead.
-        self._begun, child.buffer = child.buffer, b""
+        self._begun: bytes = child.buffer
+        child.buffer = b""
         self._ended = False
 
     @property
