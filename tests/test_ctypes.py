@@ -25,6 +25,8 @@ from ipckit._capabilities import misfits
 from ipckit._contract import contract_of
 from ipckit.adapters import ctypes as adapter
 from ipckit.adapters import msgpackrpc
+from ipckit.contracts.python import source
+from ipckit.contracts.schema import Schemas
 from ipckit.errors import (
     AddressError,
     BadArguments,
@@ -323,6 +325,7 @@ def plain(self: Any, x: Int32) -> Int32: ...  # type: ignore[empty-body]
 def table(self: Any, x: dict[str, int]) -> None: ...
 def amount(self: Any, x: decimal.Decimal) -> None: ...
 def maybe(self: Any, x: Int32 | None) -> None: ...
+def numbers(self: Any, x: list[Int32]) -> None: ...
 def any_list(self: Any) -> list[Int32]: ...  # type: ignore[empty-body]
 def two(self: Any) -> tuple[Int32, Int32]: ...  # type: ignore[empty-body]
 def many(self: Any) -> tuple[Int32, ...]: ...  # type: ignore[empty-body]
@@ -357,6 +360,7 @@ REFUSED: list[tuple[type, type[Exception], str]] = [
     (one(any_list), NotSupported, r"C\.f: the result: .*how long"),
     (one(two), ContractError, r"C returns one value and writes 0 to places, marked &.*has 2"),
     (one(many), NotSupported, r"C\.f: the result: ctypes has no type"),
+    (one(numbers), NotSupported, r"C is not told how long 'x' is: .*len\(x\)"),
     (one(loose), NotSupported, r"cannot tell how long Loose\.numbers is: annotate"),
     (one(endless), NotSupported, r"holds no Outside inside itself; make it Pointer"),
     (one(telling), NotSupported, r"lets callbacks return numbers only"),
@@ -392,6 +396,16 @@ def test_what_is_refused_is_said_by_check_too() -> None:
     assert "has no type in C for dict" in said
 
 
+def test_a_contract_is_exported_as_python_with_all_that_c_is_told() -> None:
+    text = source(contract_of(LibC))
+    assert "from ipckit.types import Handle, Int32, Int64, Pointer, UInt32, UInt64, array" in text
+    assert "compare: Callable[[Pointer[Int32], Pointer[Int32]], Int32]" in text
+    assert "def getpwnam(self, name: str) -> Pointer[Passwd] | None: ..." in text
+    assert "def pipe(self) -> Annotated[list[Int32], array(2)]: ..." in text
+    with pytest.raises(NotSupported, match="JSON Schema has no word for a function"):
+        Schemas().schema(Compare)
+
+
 def test_signals_and_one_way_calls_are_refused() -> None:
     class Talking:
         said = ipckit.Signal[str]()
@@ -410,7 +424,7 @@ def test_other_wires_carry_no_functions(libc: LibC) -> None:
     found = list(misfits(contract_of(LibC), msgpackrpc.CAPABILITIES["tcp"], "tcp"))
     assert found == [
         f"LibC.{name}: parameter 'compare': tcp carries no functions, "
-        "so Callable[[Int32, Int32], Int32] cannot cross"
+        "so Callable[[Pointer[Int32], Pointer[Int32]], Int32] cannot cross"
         for name in ("qsort", "bsearch")
     ]
     with pytest.raises(NotSupported, match="memory carries no functions"):

@@ -35,7 +35,7 @@ from ipckit.types import IN_C
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CType", "Layout", "has_length", "make", "plain", "read"]
+__all__ = ["CType", "Layout", "has_length", "is_endless", "make", "plain", "read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,13 @@ def has_length(annotation: Any) -> bool:
     """Say whether C can be told how long values of a type are."""
     node = _bare(shapes.type_info(annotation))
     return isinstance(node, shapes.ListType | shapes.StrType | shapes.BytesType)
+
+
+def is_endless(annotation: Any) -> bool:
+    """Say whether a type is a list of which C must be told the length."""
+    node = shapes.type_info(annotation)
+    parts = node.types if isinstance(node, shapes.UnionType) else (node,)
+    return any(isinstance(part, shapes.ListType) for part in parts)
 
 
 class Layout:

@@ -32,6 +32,7 @@ from msgspec import inspect as shapes
 
 from ipckit._signal import Signal
 from ipckit.errors import BadArguments, ContractError, MarshalError
+from ipckit.types import IN_C
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -464,6 +465,15 @@ def callback_types(annotation: Any) -> tuple[Any, ...]:
 
 def type_name(annotation: Any) -> str:
     """Return a type as a reader would write it."""
+    metas = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, msgspec.Meta)]
+    marks = [(meta.extra or {}).get(IN_C) for meta in metas]
+    if "handle" in marks:
+        return "Handle"
+    name = _value_name(annotation)
+    return f"Pointer[{name}]" if "pointer" in marks else name
+
+
+def _value_name(annotation: Any) -> str:
     if annotation is type(None):
         return "None"
     if isinstance(annotation, list):

@@ -17,7 +17,7 @@ import msgspec
 
 from ipckit import types
 from ipckit._ccallback import CCallback
-from ipckit._cdata import CType, Layout, has_length, plain, read
+from ipckit._cdata import CType, Layout, has_length, is_endless, plain, read
 from ipckit._contract import NATIVE, callback_of
 from ipckit.errors import ContractError, Fault, MarshalError, NotSupported, ProtocolError
 
@@ -65,6 +65,8 @@ class Prototype:
             raise ContractError(f'{where}: the hint is arguments=["name", ...], not {written!r}')
         notes = [self._note(text) for text in written]
         self._check_use(notes)
+        if "arguments" not in hints:
+            self._check_lengths()
         self._encoders = [self._encoder(name, notes) for name in self._types]
         self._results = _results(operation.result)
         self._kind, waiting = self._returned(sum(_is_place(note) for note in notes))
@@ -138,6 +140,15 @@ class Prototype:
                 raise ContractError(
                     f"{self._where}: the hint speaks of {name!r}, which is no parameter; "
                     f"where C writes a result, say '&{name}'"
+                )
+
+    def _check_lengths(self) -> None:
+        """Raise NotSupported for a list of any length, where no hint says how C knows it."""
+        for name, annotation in self._types.items():
+            if is_endless(annotation):
+                raise NotSupported(
+                    f"{self._where}: C is not told how long {name!r} is: "
+                    f'add @ipckit.hint("ctypes", arguments=[..., "len({name})"])'
                 )
 
     def _encoder(self, name: str, notes: list[Any]) -> Callable[[Any, list[BaseException]], Any]:

@@ -21,10 +21,19 @@ import msgspec
 from msgspec import inspect as shapes
 
 from ipckit import types as sized
-from ipckit._contract import MISSING, Contract, Operation, contract_of, stream_item
+from ipckit._contract import (
+    MISSING,
+    Contract,
+    Operation,
+    callback_of,
+    callback_types,
+    contract_of,
+    stream_item,
+)
 from ipckit.contracts.annotations import python_name
 from ipckit.contracts.schema import own_doc
 from ipckit.errors import ContractError
+from ipckit.types import IN_C
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -195,13 +204,22 @@ class _Module:
     def _annotation(self, annotation: Any, shadowed: frozenset[str] = frozenset()) -> str:
         outer, self._shadowed = self._shadowed, shadowed
         try:
-            return self._type(shapes.type_info(annotation))
+            return self._callback(annotation) or self._type(shapes.type_info(annotation))
         finally:
             self._shadowed = outer
 
+    def _callback(self, annotation: Any) -> str:
+        *parameters, result = callback_types(annotation) or (None,)
+        if result is None:
+            return ""
+        taken = ", ".join(self._type(shapes.type_info(parameter)) for parameter in parameters)
+        function = self._use("collections.abc", "Callable")
+        text = f"{function}[[{taken}], {self._type(shapes.type_info(result))}]"
+        return text if callback_of(annotation) is annotation else f"{text} | None"
+
     def _type(self, node: Any) -> str:
         if isinstance(node, shapes.Metadata):
-            return self._sized(node) or self._type(node.type)
+            return self._in_c(node, (node.extra or {}).get(IN_C))
         bounds = {word: getattr(node, word, None) for word in (*_BOUNDS, "tz")}
         said = ", ".join(
             f"{word}={quoted(value)}" for word, value in bounds.items() if value is not None
@@ -212,6 +230,18 @@ class _Module:
         self._use("typing", "Annotated")
         self._use("msgspec", "Meta")
         return f"Annotated[{text}, Meta({said})]"
+
+    def _in_c(self, node: shapes.Metadata, mark: Any) -> str:
+        """Return a type with what is said of it to C alone."""
+        if mark == "handle":
+            return self._use("ipckit.types", "Handle")
+        text = self._sized(node) or self._type(node.type)
+        if mark == "pointer":
+            return f"{self._use('ipckit.types', 'Pointer')}[{text}]"
+        if mark is not None:
+            self._use("typing", "Annotated")
+            return f"Annotated[{text}, {self._use('ipckit.types', 'array')}({mark})]"
+        return text
 
     def _sized(self, node: shapes.Metadata) -> str:
         name = _SIZED.get((node.extra_json_schema or {}).get("format", ""), "")

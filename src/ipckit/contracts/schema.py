@@ -10,12 +10,15 @@ is not required may be null.
 
 from __future__ import annotations
 
+import collections.abc
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import inspect as shapes
+
+from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +128,8 @@ class Schemas:
         return {"anyOf": [{"enum": values}, {"type": "null"}]}
 
     def _reference(self, node: Any) -> dict[str, Any]:
+        if node.cls is collections.abc.Callable:
+            raise NotSupported("JSON Schema has no word for a function")
         return {"x-contract": node.cls.__name__}
 
     def _component(self, node: Any) -> dict[str, Any]:
