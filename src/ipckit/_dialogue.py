@@ -16,6 +16,7 @@ import inspect
 import math
 import string
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ipckit._contract import MARK, hint
@@ -42,13 +43,27 @@ class Ask:
     @property
     def names(self) -> list[str]:
         """The parameters that the template writes."""
-        return [name for _, name, _, _ in string.Formatter().parse(self.template) if name]
+        return [name for name, _, _ in self._fields()]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each argument is written as it is: `written` decides how, no `!r` and no `:d`."""
+        return not any(form or conversion for _, form, conversion in self._fields())
+
+    def _fields(self) -> list[tuple[str, str | None, str | None]]:
+        return [
+            (name, form, conversion)
+            for _, name, form, conversion in string.Formatter().parse(self.template)
+            if name is not None
+        ]
 
 
 def ask(
     template: str, pattern: str | None = None, *, until: str | None = None, screen: bool = False
 ) -> Any:
     """Declare how an inherited operation is asked: `{name}` in the line stands for an argument.
+
+    A brace itself is doubled.
 
     `pattern` is a regular expression (of the `regex` module, multi-line) found in the answer: its
     group `result`, or its only group, or the whole match is the result; several named groups are
@@ -58,7 +73,10 @@ def ask(
     answer must hold before a prompt ends it.
 
     With `screen` the template is keys, sent without an end of line, and the answer is what a
-    terminal shows once the pattern is found on it, or once it has kept still.
+    terminal shows: once it has moved, keeps still, and shows the pattern, if there is one. Without
+    keys it need not move.
+
+    The answer to a `@oneway` operation is read, and left, before the next question.
     """
     return Ask(template, pattern, until, screen)
 
@@ -79,9 +97,11 @@ class Dialogue:
     command: ClassVar[Sequence[str]] = ()
     """The program and its arguments, where the address names none."""
     environment: ClassVar[Mapping[str, str]] = {}
-    """What is added to the program's environment."""
+    """What is added to the program's environment, beside a TERM of `dumb`, or `linux` for a
+    screen."""
     prompt: ClassVar[str | None] = None
-    """What ends every answer, at the end of all that was printed; None where lines do."""
+    """What ends every answer, at the end of all that was printed; None where lines do. An answer
+    may hold it: the program should be told to have one that no answer has."""
     errors: ClassVar[Sequence[str]] = ()
     """What in an answer is a Fault: groups `kind` and `message` fill it."""
     login: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -92,14 +112,15 @@ class Dialogue:
     greeting: ClassVar[str | None] = None
     """What the peer says once it is ready, where that is no prompt."""
     sync: ClassVar[tuple[str, str] | None] = None
-    """A question with `{token}`, and the pattern of its answer: asked once before the first, so
-    that nothing a banner holds is taken for a prompt."""
+    """A question with `{token}`, and the pattern of its answer, which an echo of the question is
+    not: asked once before the first, so that nothing a banner holds is taken for a prompt. Without
+    it, a prompt counts that is followed by `settle` seconds of silence."""
     pager: ClassVar[tuple[str, str] | None] = None
     """What a pager says between two pages, and the keys that make it go on."""
     asides: ClassVar[str | None] = None
-    """What the peer may say unasked between two answers; it is left out."""
+    """What the peer may say unasked, between answers or in them, as whole lines; it is left out."""
     echo: ClassVar[bool] = False
-    """True where the peer repeats every line it reads, as readline does."""
+    """True where the peer repeats every line it reads, as readline does on a terminal."""
     newline: ClassVar[str] = "\n"
     """What ends a line that is sent."""
     encoding: ClassVar[str] = "utf-8"
@@ -109,14 +130,14 @@ class Dialogue:
     settle: ClassVar[float] = 0.05
     """Seconds of silence after which a prompt during the login, or a screen, is taken as it is."""
     size: ClassVar[tuple[int, int]] = (24, 4096)
-    """Rows and columns of the terminal; lines longer than its columns would be wrapped."""
+    """Rows and columns of the terminal, whose lines should not be wrapped; of a screen (24, 80)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         asked = {name: member for name, member in vars(cls).items() if isinstance(member, Ask)}
         for name, member in asked.items():
             setattr(cls, name, _asked(cls, name, member))
-        cls.screen = cls.screen or any(member.screen for member in asked.values())
+        _choose_screen(cls, asked)
         cls._ipckit_only_ = cls._ipckit_only_ | set(asked)
         hint(MECHANISM, dialogue=cls)(cls)
 
@@ -138,16 +159,21 @@ class Dialogue:
     def written(cls, value: Any) -> str:
         """Return an argument as the peer's language writes it; raises MarshalError.
 
-        Override it for a language that writes numbers or truth values otherwise, or for types
-        that have no text of their own.
+        By default a number is its digits, without an exponent, which not every program reads:
+        0.0000001; a truth value is True or False; a text is what `escape` makes of it. Override it
+        for a language that writes them otherwise, such as dc with its _5, or for types that have
+        no text of their own.
         """
         if isinstance(value, enum.Enum):
             return cls.written(value.value)
         if isinstance(value, str):
             return cls.escape(value)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise MarshalError(f"{value} has no text that every program reads as a number")
-        return str(value)
+        if isinstance(value, float | Decimal):
+            return _digits(value)
+        try:
+            return str(value)
+        except ValueError as error:
+            raise MarshalError(f"an integer is too long: {error}") from None
 
     @classmethod
     def question(cls, ask: Ask, arguments: Mapping[str, Any]) -> str:
@@ -158,6 +184,26 @@ class Dialogue:
     def answer(cls, ask: Ask, text: str) -> str:
         """Return an answer as the pattern will see it; override it to tidy up."""
         return text
+
+
+def _choose_screen(cls: type[Dialogue], asked: Mapping[str, Ask]) -> None:
+    kinds = {member.screen for member in asked.values()} | ({True} if cls.screen else set())
+    if len(kinds) > 1:
+        raise ContractError(
+            f"{cls.__name__}: what is asked with screen=True and what is asked by lines are "
+            "answered in different ways; make them two dialogues"
+        )
+    cls.screen = True in kinds
+    if cls.screen and cls.size is Dialogue.size:
+        cls.size = (24, 80)
+
+
+def _digits(value: float | Decimal) -> str:
+    """Return a number without an exponent, and with a dot where it is a float."""
+    if not math.isfinite(value):
+        raise MarshalError(f"{value} has no text that every program reads as a number")
+    digits = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
+    return digits if isinstance(value, Decimal) or "." in digits else f"{digits}.0"
 
 
 def _asked(cls: type, name: str, asked: Ask) -> Callable[..., Any]:
@@ -175,6 +221,11 @@ def _asked(cls: type, name: str, asked: Ask) -> Callable[..., Any]:
         written = asked.names
     except ValueError as error:
         raise ContractError(f"{where}: the template {asked.template!r}: {error}") from None
+    if not asked.is_plain:
+        raise ContractError(
+            f"{where}: the template {asked.template!r} must write each argument as {{name}} alone; "
+            f"how it looks is said by {cls.__name__}.written"
+        )
     if set(written) != set(parameters):
         wanted = ", ".join(f"{{{parameter}}}" for parameter in parameters) or "nothing"
         raise ContractError(
