@@ -27,7 +27,7 @@ PAGES = [
 ]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```ini\n; (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FOREIGN = {"nvim": "neovim", "supervisord": "supervisor"}
+FOREIGN = {"bc": "bc", "nvim": "neovim", "supervisord": "supervisor"}
 
 
 def shown(page: Path) -> list[tuple[str, str]]:
@@ -136,6 +136,13 @@ def matches(wanted: str, got: str) -> bool:
     return re.fullmatch(pattern, got.strip(), re.DOTALL) is not None
 
 
+def require_programs(text: str, path: str | None = None) -> None:
+    """Skip the test if the text names a foreign program that is not here."""
+    for program, package in FOREIGN.items():
+        if re.search(rf"\b{program}\b", text) and shutil.which(program, path=path) is None:
+            require_program(program, package)
+
+
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if shown(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
@@ -143,10 +150,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, terminal: Termin
     for name, text in FILE.findall(page.read_text()):
         (terminal.folder / name).write_text(text)
     for command, wanted in shown(page):
-        for program, package in FOREIGN.items():
-            there = shutil.which(program, path=terminal.environment["PATH"])
-            if program in command.split() and there is None:
-                require_program(program, package)
+        require_programs(command, terminal.environment["PATH"])
         got = terminal.run(command, wanted)
         assert matches(wanted, got), f"$ {command}\n{got}\ninstead of\n{wanted}"
 
@@ -157,6 +161,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, terminal: Termin
     ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_the_python_of_a_page_prints_what_it_shows(page: Path) -> None:
+    require_programs(page.read_text())
     result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
     assert result.attempted
     assert not result.failed
