@@ -40,6 +40,8 @@ __all__ = ["open_ssh"]
 
 LONGEST_WELCOME: Final = 1 << 18
 """Octets that ssh and a login shell may print before the program begins."""
+SHOWN: Final = 400
+"""Characters of what ssh said that an error repeats."""
 MASK: Final = "***"
 _END_OF_INPUT: Final = b"\x04"
 _SSH_FAILED: Final = 255
@@ -171,7 +173,7 @@ class _Ssh(pxssh.pxssh):  # type: ignore[type-arg]
             self._heard += len(data)
             if self._heard > LONGEST_WELCOME:
                 raise pexpect.ExceptionPexpect(
-                    f"more than {LONGEST_WELCOME} octets came before the program began"
+                    f"ssh printed more than {LONGEST_WELCOME} octets before the program began"
                 )
         return data
 
@@ -296,7 +298,8 @@ def _last_words(child: Any, password: str | None) -> str:
     if password:
         text = text.replace(password, MASK)
     lines = ["".join(filter(str.isprintable, line)).strip() for line in text.splitlines()]
-    return " | ".join(filter(None, lines))[-400:]
+    whole = " | ".join(filter(None, lines))
+    return whole if len(whole) <= SHOWN else f"...{whole[-SHOWN:]}"
 
 
 def _refusal(address: Address, error: Exception, said: str) -> IpcError:
@@ -319,4 +322,6 @@ def _refusal(address: Address, error: Exception, said: str) -> IpcError:
         return AccessDenied(f"{address}: the {means} of {address.user!r} is refused: {said}")
     if "command was not found" in str(error):
         return MechanismUnavailable(f"{address}: ssh is missing: apt-get install openssh-client")
-    return ConnectFailed(f"{address}: ssh ended before the program began: {said or error}")
+    if isinstance(error, pexpect.EOF | pxssh.ExceptionPxssh):
+        return ConnectFailed(f"{address}: ssh ended before the program began: {said or error}")
+    return ConnectFailed(f"{address}: {error}; so far it said {said!r}")
