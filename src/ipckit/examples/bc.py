@@ -7,8 +7,7 @@ out of the contract.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import ipckit
 from ipckit.examples.calculator import Calculator
@@ -28,9 +27,3 @@ class Bc(Calculator, ipckit.Dialogue):
 
     add = ipckit.ask("{x} + {y}", r"-?\d+")
     divide = ipckit.ask("scale=16; {x} / {y}", r"-?[\d.]+")
-
-    @classmethod
-    def written(cls, value: Any) -> str:
-        """Return a number without an exponent: bc would take the e of 1e-07 for a variable."""
-        text = super().written(value)
-        return format(Decimal(text), "f") if isinstance(value, float) else text

@@ -1,4 +1,4 @@
-"""A simulated router with a command line on a TCP port: login, prompt, echo and pages.
+"""A simulated router at its command line on TCP: login, prompt, echo, pages, announcements.
 
 $ python -m ipckit.examples.dialogue_router_bare_server tcp://127.0.0.1:0
 ready dialogue+tcp://admin:sesame@127.0.0.1:PORT
@@ -33,6 +33,7 @@ class Conversation(socketserver.StreamRequestHandler):
                     self.show()
                 case ["shutdown", name] if name in self.states:
                     self.states[name] = "down"
+                    self.say(f"* {name} went down\r\n")
                 case _:
                     self.say("% Invalid input\r\n")
 

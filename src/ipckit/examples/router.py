@@ -5,6 +5,7 @@ Terminal servers, switches and measuring devices of every age are driven like th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +36,7 @@ class Router(Network, ipckit.Dialogue):
     prompt = r"^router[#>] "  # at the end of what arrived, else it is a part of the answer
     errors = (r"^% (?P<message>.+)",)
     pager = ("^--More--", " ")  # what it says between two pages, and the key that turns one
+    asides = r"^\* .+\n"  # what it says unasked, in an answer or between two
     echo = True  # it repeats what it reads, so the first line is no answer
     newline = "\r\n"
     encoding = "latin-1"
@@ -48,4 +50,4 @@ class Router(Network, ipckit.Dialogue):
     @classmethod
     def answer(cls, ask: Any, text: str) -> str:
         """Leave out the blanks with which it wipes `--More--` off the screen."""
-        return text.replace("\r        \r", "")
+        return re.sub(r"\r? +\r", "", text)
