@@ -15,7 +15,7 @@ from ipckit._deadline import DEFAULT_TIMEOUT
 from ipckit._dispatch import Dispatcher, caller
 from ipckit._options import Options
 from ipckit._proxy import make_proxy
-from ipckit.errors import ContractError, NotSupported
+from ipckit.errors import AddressError, ContractError, NotSupported
 from ipckit.transports.limits import Limits
 
 if TYPE_CHECKING:
@@ -276,6 +276,9 @@ def adapter_at(
             f"{row.mechanism} cannot be served, only connected to: its peer is {row.summary}"
         )
     adapter = row.load()
+    if address.tls and not adapter.CAPABILITIES[address.transport or row.transports[0]].tls:
+        wire = address.transport or row.transports[0]
+        raise AddressError(f"{address}: {row.mechanism} has no TLS on {wire}")
     if contract is not None:
         _check_row(contract, row, adapter, address)
     return row, address, adapter

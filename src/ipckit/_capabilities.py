@@ -28,8 +28,13 @@ class Capabilities:
     map_keys: Literal["any", "str"] = "any"
     datagram: int | None = None
     """Octets that one message may have, on wires where a message is one datagram."""
+    line: int | None = None
+    """Octets that one request may have, on terminals, which would drop the rest."""
+    reliable: bool = True
+    """False where a message may get lost or be doubled, and nothing makes up for it."""
     text: Literal["any", "xml", "line", "no NUL"] = "any"
-    """"xml" text has no control characters but tab, carriage return and newline; "line" none."""
+    """"xml" text has no control characters but tab, carriage return and newline; "line" none;
+    "no NUL" has all but that one."""
     datetimes: Literal["aware", "naive seconds"] = "aware"
     special_floats: bool = True
     fault_text: bool = True
@@ -46,6 +51,11 @@ class Capabilities:
     reverse_calls: bool = True
     connections: Literal["many", "one"] = "many"
     """"one" where a connection is all there is, as with a child's pipes: calls take turns."""
+    turns: bool = False
+    """True where one answer cannot be told from the next: calls take turns under asyncio too, and
+    a call that fails in the middle ends the connection."""
+    untyped: bool = True
+    """False where only a contract says how a call is written."""
 
 
 REMEMBERED: Final = 1024

@@ -66,6 +66,8 @@ class Row:
     """The command that installs it."""
     serves: bool = True
     """False where the peer is somebody else's program or library, so that one can only connect."""
+    peer: str = ""
+    """Where it does not serve: the module that plays its peer for the conformance suite."""
     native_forms: tuple[str, ...] = ()
     """Prefixes of addresses in the mechanism's own form, such as `IOR:`."""
 
@@ -112,6 +114,7 @@ ROWS: Final = (
         imports="pexpect",
         install="pip install 'ipckit[dialogue]'",
         serves=False,
+        peer="ipckit.testing.lines",
     ),
     _messagepack("memory", "MessagePack-RPC between threads of one process"),
     _messagepack("pipe", "MessagePack-RPC with a child process over its stdin and stdout"),

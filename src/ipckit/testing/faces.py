@@ -112,9 +112,9 @@ def awaitable(contract: type) -> type:
             continue
         if isinstance(member, property):
             members[name] = property(_awaited_method(member.fget), member.fset)
-        else:
-            members[name] = _awaited_method(member) if inspect.isfunction(member) else member
-    return type(contract.__name__, (), members)
+        elif inspect.isfunction(member):
+            members[name] = _awaited_method(member)
+    return type(contract.__name__, (contract,), members)
 
 
 def _awaited_method(function: Any) -> Any:
@@ -255,8 +255,6 @@ async def _awaited(make: Callable[[], Any]) -> Any:
 
 _loop_lock = threading.Lock()
 _loops: list[asyncio.AbstractEventLoop] = []
-# The thread of the loop stays in the parent: a child makes a loop of its own.
-os.register_at_fork(after_in_child=_loops.clear)
 # Of the thread that runs the loop, a forked child has nothing.
 os.register_at_fork(after_in_child=_loops.clear)
 

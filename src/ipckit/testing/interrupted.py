@@ -12,8 +12,11 @@ import contextlib
 import os
 
 import ipckit
+from ipckit import _registry
+from ipckit.errors import ConnectionLost
 from ipckit.testing.echoes import Scalars
 from ipckit.testing.faces import awaitable
+from ipckit.testing.peers import peer_of
 from ipckit.testing.server import servant
 from ipckit.testing.subjects import Counting
 
@@ -38,26 +41,36 @@ def main() -> None:
         if options.serve:
             server = stack.enter_context(ipckit.serve(servant(address), address))
             address = server.address
+        contract = asked_at(address)
         if options.face == "asyncio":
-            text = asyncio.run(awaiting(address, tls))
+            text = asyncio.run(awaiting(contract, address, tls))
         else:
-            text = blocking(address, tls)
+            text = blocking(contract, address, tls)
     print(text, flush=True)  # noqa: T201  (a program's one line)
 
 
-def blocking(address: str, tls: ipckit.Tls | None) -> str:
+def asked_at(address: str) -> type[Both]:
+    """Return the contract as clients of that mechanism ask it."""
+    peer = peer_of(_registry.find(address)[0])
+    return Both if peer is None else peer.asking(Both)
+
+
+def blocking(contract: type[Both], address: str, tls: ipckit.Tls | None) -> str:
     """Return what was seen."""
-    with ipckit.connect(Both, address, tls=tls) as subject:
+    with ipckit.connect(contract, address, tls=tls) as subject:
         try:
             subject.interrupt(os.getpid(), LATER)
         except KeyboardInterrupt:
-            return f"interrupted, then {subject.text('next')}"
+            try:
+                return f"interrupted, then {subject.text('next')}"
+            except ConnectionLost as lost:
+                return f"interrupted, then lost, executed: {lost.executed}"
         return "not interrupted"
 
 
-async def awaiting(address: str, tls: ipckit.Tls | None) -> str:
+async def awaiting(contract: type[Both], address: str, tls: ipckit.Tls | None) -> str:
     """Return what was seen; asyncio turns Ctrl-C into a cancellation of the main task."""
-    async with ipckit.aio.connect(awaitable(Both), address, tls=tls) as subject:
+    async with ipckit.aio.connect(awaitable(contract), address, tls=tls) as subject:
         try:
             await subject.interrupt(os.getpid(), LATER)
         except asyncio.CancelledError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ipckit.testing.rig import Rig
 
-pytest.register_assert_rewrite("ipckit.testing.conformance", "ipckit.testing.rig")
+pytest.register_assert_rewrite(*(f"ipckit.testing.{n}" for n in ("conformance", "played", "rig")))
 
 MINIMUM: Final = "conformance_minimum.json"
 SUITE: Final = "ipckit.testing.conformance"
@@ -52,7 +52,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give every promise every rig."""
     if "rig" not in metafunc.fixturenames:
         return
-    from ipckit.testing.rig import is_asked, rigs  # after assertions are rewritten
+    from ipckit.testing.rig import is_asked  # after assertions are rewritten
+    from ipckit.testing.rigs import rigs
 
     chosen = rigs(tuple(metafunc.config.getoption("--mechanism")))
     faces = metafunc.config.getoption("--face")

@@ -114,7 +114,7 @@ def dial(address: str, transport: str, context: ssl.SSLContext | None = None) ->
     """Connect to a server's address, whatever it speaks."""
     where = Address.parse(address)
     match transport:
-        case "pipe":
+        case "pipe" | "pty":
             ours, theirs = socket.socketpair()
             with theirs:
                 program = subprocess.Popen(
@@ -222,7 +222,7 @@ def listen(
 ) -> Listener:
     """Listen where a client of that scheme can be sent."""
     match transport:
-        case "pipe":
+        case "pipe" | "pty":
             program = shlex.join([sys.executable, "-S", os.fspath(bridge.__file__)])
             return _FileListener(f"{scheme}:{program} {{path}}", backlog)
         case "unix":

@@ -1,13 +1,8 @@
-"""The rig: one mechanism on one transport under one face, with its servers, clients and raw peers.
-
-A rig is made for every row of the registry and every transport of the row, so that a new row is
-tested without opting in.
-"""
+"""The rig: one wire under one face, with its servers, its clients and raw peers."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import json
 import os
@@ -19,92 +14,34 @@ import sys
 import tempfile
 import threading
 import time
+import unicodedata
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
 import ipckit
-from ipckit import _registry
-from ipckit.errors import NotSupported
-from ipckit.testing.faces import FACES
+from ipckit.errors import NotSupported, TransportError
+from ipckit.testing.processes import Served, started
 from ipckit.testing.raw import Listener, Peer, Relay, Stage, dial, knock, listen
 from ipckit.testing.server import servant
 from ipckit.testing.subjects import fitting, subject
+from ipckit.testing.tls import certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     from ipckit._capabilities import Capabilities
     from ipckit.testing.faces import Client, Face
+    from ipckit.testing.wires import Wire
 
-__all__ = [
-    "Rig",
-    "Served",
-    "Wire",
-    "asked_of",
-    "eventually",
-    "is_asked",
-    "rigs",
-    "speaks",
-]
+__all__ = ["Rig", "asked_of", "crosses", "eventually", "is_asked", "serves", "speaks"]
 
 Promise = TypeVar("Promise", bound="Callable[..., None]")
 
 PATIENCE: Final = 10.0
 """Seconds after which what should have happened is taken not to happen."""
-
-
-@dataclass(frozen=True)
-class Wire:
-    """One mechanism on one of its transports."""
-
-    row: _registry.Row
-    transport: str
-    tls: bool = False
-
-    @property
-    def scheme(self) -> str:
-        """The text before the colon of an address."""
-        parts = [self.row.mechanism]
-        if self.transport != self.row.transports[0]:
-            parts.append(self.transport)
-        return "+".join([*parts, *(["tls"] if self.tls else [])])
-
-
-def wires(mechanisms: Collection[str] = ()) -> Iterator[Wire]:
-    """Yield every transport of every row, or of those named, and TLS where it is promised."""
-    for row in _registry.rows().values():
-        if (mechanisms and row.mechanism not in mechanisms) or not row.serves:
-            continue
-        for transport in row.transports:
-            yield Wire(row, transport)
-            # What cannot be loaded is reported by its rig, which loads it again.
-            with contextlib.suppress(ImportError):
-                if row.tls and row.load().CAPABILITIES[transport].tls:
-                    yield Wire(row, transport, tls=True)
-
-
-@functools.cache
-def rigs(mechanisms: tuple[str, ...] = ()) -> list[Rig]:
-    """Return a rig, not yet set up, for every wire and face."""
-    return [Rig(wire, face) for wire in wires(mechanisms) for face in FACES]
-
-
-@dataclass
-class Served:
-    """A server of the suite's own: `process` is None where it lives in this one."""
-
-    address: str
-    process: subprocess.Popen[bytes] | None = None
-
-    def kill(self) -> None:
-        """End the process at once."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
 
 
 class Rig:
@@ -126,7 +63,7 @@ class Rig:
 
     def __enter__(self) -> Rig:
         """Start the shared server and client; raises MechanismUnavailable."""
-        self.contract = subject(self.can)
+        self.contract = self._whole_contract()
         with contextlib.ExitStack() as stack:
             self.folder = Path(stack.enter_context(_folder()))
             stack.callback(self.renew)
@@ -187,7 +124,29 @@ class Rig:
     @property
     def starts_servers(self) -> bool:
         """Say whether each client starts a server of its own."""
-        return self.wire.transport == "pipe"
+        return self.wire.transport in ("pipe", "pty")
+
+    @property
+    def longest(self) -> int | None:
+        """Octets that one request may have, where the transport has a bound."""
+        return self.can.datagram or self.can.line
+
+    def carries(self, text: str) -> bool:
+        """Say whether a text crosses, as what it holds and by its length."""
+        fits = self.longest is None or len(text.encode()) < self.longest - 100
+        return fits and crosses(text, self.can.text)
+
+    def goes_on(self, subject: Any) -> None:
+        """Assert that a connection on which a call failed is right, or ended where it must be."""
+        if not self.can.turns:
+            assert subject.text("next") == "next"
+            return
+        with pytest.raises(TransportError) as ended:
+            subject.text("next")
+        assert ended.value.executed == "no"
+
+    def _whole_contract(self) -> type:
+        return subject(self.can)
 
     def fits(self, *contracts: type) -> bool:
         """Say whether the wire carries all of these contracts."""
@@ -241,7 +200,7 @@ class Rig:
         address = self._own_address() if self.in_process else self.address
         argv = [sys.executable, "-m", "ipckit.testing.interrupted", "--face", self.face.name]
         argv += ["--serve"] if self.in_process else []
-        argv += ["--authority", str(_certificates()[1].authority)] if self.wire.tls else []
+        argv += ["--authority", str(certificates()[1].authority)] if self.wire.tls else []
         done = subprocess.run([*argv, address], stdout=subprocess.PIPE, text=True, timeout=20)
         return done.stdout.strip()
 
@@ -274,7 +233,7 @@ class Rig:
         """Run a fresh server, by default with default limits; the block ends with its end."""
         arguments = ["--face", self.face.name, "--limits", json.dumps(limits)]
         if self.wire.tls:
-            server, client = _certificates()
+            server, client = certificates()
             files = {"certificate": server.certificate, "key": server.key}
             arguments += ["--tls", json.dumps(files), "--authority", str(client.authority)]
         if descriptors is not None:
@@ -283,9 +242,10 @@ class Rig:
             with self.serving_here(**limits) as address:
                 yield Served(address)
         elif self.starts_servers:
-            yield Served(f"{self.wire.scheme}:{_program(self._own_address(), *arguments)}")
+            program = shlex.join(_server(self._own_address(), *arguments))
+            yield Served(f"{self.wire.scheme}:{program}")
         else:
-            with _process(self._own_address(), *arguments) as served:
+            with started(_server(self._own_address(), "--until-eof", *arguments)) as served:
                 yield served
 
     @contextlib.contextmanager
@@ -293,7 +253,7 @@ class Rig:
         """Run a fresh server in this process."""
         address = self._own_address()
         server = self.face.serve(
-            servant(address, _certificates()[1].authority if self.wire.tls else None),
+            servant(address, certificates()[1].authority if self.wire.tls else None),
             address,
             limits=ipckit.Limits(**limits),
             tls=self._server_tls(),
@@ -330,7 +290,7 @@ class Rig:
 
     def _own_address(self) -> str:
         match self.wire.transport:
-            case "pipe":
+            case "pipe" | "pty":
                 return f"{self.wire.scheme}:"
             case "memory":
                 return f"{self.wire.scheme}://"
@@ -367,13 +327,13 @@ class Rig:
     # TLS
 
     def _server_tls(self) -> ipckit.Tls | None:
-        return _certificates()[0] if self.wire.tls else None
+        return certificates()[0] if self.wire.tls else None
 
     def _client_tls(self) -> ipckit.Tls | None:
-        return _certificates()[1] if self.wire.tls else None
+        return certificates()[1] if self.wire.tls else None
 
     def _raw_context(self, purpose: ssl.Purpose) -> ssl.SSLContext:
-        server, client = _certificates()
+        server, client = certificates()
         context = ssl.create_default_context(purpose)
         if purpose is ssl.Purpose.CLIENT_AUTH:
             server.load(context)
@@ -389,48 +349,8 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="ipckit-rig-")
 
 
-@functools.cache
-def _certificates() -> tuple[ipckit.Tls, ipckit.Tls]:
-    """Return the server's and the client's TLS options, made once for this process."""
-    import trustme  # needed where TLS is tested only
-
-    folder = Path(_certificate_folder().name)
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost")
-    files = {name: os.fspath(folder / f"{name}.pem") for name in ("authority", "key", "chain")}
-    authority.cert_pem.write_to_path(files["authority"])
-    issued.private_key_pem.write_to_path(files["key"])
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(files["chain"], append=True)
-    server = ipckit.Tls(certificate=files["chain"], key=files["key"])
-    return server, ipckit.Tls(authority=files["authority"])
-
-
-@functools.cache
-def _certificate_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="ipckit-certificates-")
-
-
-def _program(address: str, *arguments: str) -> str:
-    return shlex.join([sys.executable, "-m", "ipckit.testing.server", address, *arguments])
-
-
-@contextlib.contextmanager
-def _process(address: str, *arguments: str) -> Iterator[Served]:
-    """Run a server as a process until the block ends."""
-    argv = [sys.executable, "-m", "ipckit.testing.server", address, "--until-eof", *arguments]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            word, _, bound = process.stdout.readline().decode().rstrip("\n").partition(" ")
-            assert word == "ready", f"the server of {address} did not start"
-            yield Served(bound, process)
-        finally:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
-            process.kill()
+def _server(address: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ipckit.testing.server", address, *arguments]
 
 
 def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -449,6 +369,29 @@ def asked_of(rigs: Callable[[Rig], bool]) -> Callable[[Promise], Promise]:
         return promise
 
     return mark
+
+
+def serves(rig: Rig) -> bool:
+    """Say whether the promise is asked of the rig: one about servers is, where ipckit serves."""
+    return rig.wire.row.serves
+
+
+def crosses(text: str, kind: str) -> bool:
+    """Say whether a wire with that capability `text` carries all characters."""
+    match kind:
+        case "line":
+            return not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in text)
+        case "no NUL":
+            return "\0" not in text
+        case "xml":
+            return all(map(_in_xml, text))
+    return True
+
+
+def _in_xml(character: str) -> bool:
+    """Say whether XML 1.0 has the character: production 2, Char."""
+    bounds = (" ", "\ud7ff"), ("\ue000", "\ufffd"), ("\U00010000", "\U0010ffff")
+    return character in "\t\n\r" or any(low <= character <= high for low, high in bounds)
 
 
 def is_asked(promise: Callable[..., object], rig: Rig) -> bool:

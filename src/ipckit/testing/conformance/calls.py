@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ipckit.errors import BadArguments, UnknownOperation
+from ipckit.errors import BadArguments, ContractError, NotSupported, UnknownOperation
 from ipckit.testing.echoes import Point, Records, Scalars
-from ipckit.testing.rig import speaks
+from ipckit.testing.rig import asked_of, serves, speaks
 from ipckit.testing.subjects import Attributes, Counting, Keywords
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_defaults_are_filled_in(subject: Keywords) -> None:
 
 
 @speaks(Keywords)
-def test_defaults_are_filled_in_by_the_server_too(subject: Keywords, rig: Rig) -> None:
+def test_defaults_are_filled_in_for_calls_by_name_too(subject: Keywords, rig: Rig) -> None:
     assert list(rig.client.call("describe", "a", 7)) == ["a", "7", "mm", "1.5"]
 
 
@@ -139,7 +139,11 @@ def test_a_name_that_is_no_operation_is_refused(subject: Scalars, rig: Rig, name
     assert subject.text("next") == "next"
 
 
-def test_a_client_needs_no_contract(rig: Rig) -> None:
+def test_a_client_needs_no_contract_where_the_wire_can_do_without(rig: Rig) -> None:
+    if not rig.can.untyped:
+        with pytest.raises(ContractError, match="contract"):
+            rig.connect_untyped()
+        return
     with rig.connect_untyped() as client:
         assert client.call("text", "by name") == "by name"
         assert client.call("integer", 5) == 5
@@ -169,8 +173,17 @@ def test_a_read_only_attribute_cannot_be_set(subject: Any) -> None:
 
 
 def test_a_server_says_what_it_serves(rig: Rig) -> None:
-    assert rig.can.discovery
+    if not rig.can.discovery:
+        with pytest.raises(UnknownOperation):
+            rig.client.call("rpc.discover")
+        return
     document = rig.client.call("rpc.discover")
     names = {method["name"] for method in document["methods"]}
     assert {"text", "run", "guarded", "describe"} <= names
     assert not any(name.startswith("_") for name in names)
+
+
+@asked_of(lambda rig: not serves(rig))
+def test_what_is_only_connected_to_is_not_served(rig: Rig) -> None:
+    with pytest.raises(NotSupported, match="cannot be served, only connected to"):
+        rig.face.serve(Scalars(), f"{rig.wire.scheme}:")

@@ -11,7 +11,7 @@ import pytest
 
 import ipckit
 from ipckit.errors import NotSupported
-from ipckit.testing.rig import eventually
+from ipckit.testing.rig import asked_of, eventually, serves
 from ipckit.testing.subjects import Callers, Listener
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def test_a_long_call_of_one_client_holds_up_no_other(rig: Rig, tmp_path: Path) -
         assert waiting.result() == token
 
 
+@asked_of(serves)
 def test_a_servant_may_call_its_own_server(rig: Rig) -> None:
     assert rig.proxy.through(rig.address, "around") == "around"
 
@@ -103,6 +104,7 @@ def test_calls_back_and_forth_nest(rig: Rig) -> None:
         assert subject.text("next") == "next"
 
 
+@asked_of(serves)
 def test_a_call_back_to_a_client_that_serves_nothing_is_a_fault(rig: Rig) -> None:
     with pytest.raises(ipckit.Fault) as fault:
         rig.proxy.ask_back(1)

@@ -50,7 +50,7 @@ def test_a_cancelled_call_leaves_the_connection_right(rig: Rig) -> None:
     client.close()
 
 
-@asked_of(is_asyncio)
+@asked_of(lambda rig: is_asyncio(rig) and not rig.can.turns)
 def test_a_slow_call_holds_up_no_other_on_the_same_connection(rig: Rig) -> None:
     async def beside(proxy: Any) -> list[str]:
         ended: list[str] = []

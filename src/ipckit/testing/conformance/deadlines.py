@@ -12,7 +12,7 @@ import pytest
 
 import ipckit
 from ipckit.errors import CallTimeout, ConnectFailed, TransportError
-from ipckit.testing.rig import PATIENCE
+from ipckit.testing.rig import PATIENCE, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def test_a_peer_that_never_answers_is_given_up_at_the_deadline(rig: Rig) -> None
 
 
 def test_a_peer_that_never_reads_is_given_up_at_the_deadline(rig: Rig) -> None:
-    much = 40_000 if rig.can.datagram else 16 * 1024 * 1024
+    much = 16 * 1024 * 1024 if rig.longest is None else rig.longest // 2
     hasty = rig.limits(grace=0.1)
     with rig.playing(lambda peer: None) as address:
         with rig.connect(address=address, limits=hasty) as subject, promptly():
@@ -79,7 +79,7 @@ def test_a_peer_that_answers_drop_by_drop_is_given_up_at_the_deadline(rig: Rig) 
         with promptly(), ipckit.timeout(SOON), pytest.raises(CallTimeout):
             subject.text("x" * 100)
         drip.enough.set()
-        assert subject.text("next") == "next"
+        rig.goes_on(subject)
 
 
 def test_the_timeout_of_a_connection_holds_for_each_call(rig: Rig) -> None:
@@ -105,12 +105,13 @@ def test_a_deadline_that_is_over_ends_the_call_at_once(rig: Rig) -> None:
 
 def test_a_late_answer_is_never_taken_for_the_next(rig: Rig) -> None:
     with rig.connect() as subject:
-        for number in range(3):
+        for number in range(1 if rig.can.turns else 3):
             with ipckit.timeout(0.02), pytest.raises(CallTimeout):
                 subject.slow(f"late {number}", 0.1)
-            assert subject.text(f"next {number}") == f"next {number}"
+            rig.goes_on(subject)
 
 
+@asked_of(lambda rig: not rig.can.turns)
 def test_one_calls_deadline_is_not_anothers(rig: Rig) -> None:
     with rig.connect() as subject:
         with ipckit.timeout(0.02), pytest.raises(CallTimeout):
@@ -119,7 +120,10 @@ def test_one_calls_deadline_is_not_anothers(rig: Rig) -> None:
 
 
 def test_ctrl_c_ends_a_call_and_the_next_is_right(rig: Rig) -> None:
-    assert rig.interrupted() == "interrupted, then next"
+    # A thread under asyncio is not interrupted: its call ends in order, and the next waits for it.
+    ends = rig.can.turns and rig.face.name == "blocking"
+    after = "lost, executed: no" if ends else "next"
+    assert rig.interrupted() == f"interrupted, then {after}"
 
 
 def test_a_call_that_ran_out_of_time_says_that_it_may_have_run(rig: Rig) -> None:
@@ -129,4 +133,7 @@ def test_a_call_that_ran_out_of_time_says_that_it_may_have_run(rig: Rig) -> None
             subject.slow(token, 0.1)
         assert isinstance(late.value, TimeoutError)
         assert late.value.executed == "maybe"
-        assert subject.runs(token) == 1
+        if not rig.can.turns:
+            assert subject.runs(token) == 1
+        elif not rig.starts_servers:
+            assert rig.proxy.runs(token) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -15,7 +16,7 @@ import pytest
 import ipckit
 from ipckit.errors import CallTimeout, ConnectFailed, ConnectionLost, TransportError
 from ipckit.testing.echoes import Scalars
-from ipckit.testing.rig import asked_of, eventually
+from ipckit.testing.rig import asked_of, eventually, serves
 from ipckit.testing.subjects import census
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ def test_a_server_that_is_stopped_is_given_up_and_found_again(rig: Rig) -> None:
         process = subject.process()
         with ipckit.timeout(0.3), pytest.raises(CallTimeout) as late:
             subject.stop()
-        os.kill(process, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # the client may have ended what it started
+            os.kill(process, signal.SIGCONT)
         assert late.value.executed == "maybe"
-        assert subject.text("next") == "next"
+        rig.goes_on(subject)
 
 
 def test_a_server_that_hangs_up_in_a_call_is_connection_lost(rig: Rig) -> None:
@@ -116,6 +118,7 @@ def test_a_server_that_half_closes_in_a_call_is_connection_lost(rig: Rig) -> Non
     assert isinstance(lost.value, CallTimeout if rig.can.datagram else ConnectionLost)
 
 
+@asked_of(serves)
 def test_a_client_that_half_closes_is_still_answered(rig: Rig) -> None:
     with rig.relay() as relay, rig.connect(address=relay.address) as subject:
         subject.text("recorded")
@@ -127,6 +130,7 @@ def test_a_client_that_half_closes_is_still_answered(rig: Rig) -> None:
     assert b"recorded" in answered
 
 
+@asked_of(serves)
 def test_a_client_that_vanishes_in_a_call_harms_nobody(rig: Rig) -> None:
     with rig.relay() as relay, rig.connect(address=relay.address) as subject:
         subject.slow("recorded", 0.05)
@@ -177,7 +181,7 @@ def test_a_server_that_was_started_for_a_client_ends_with_it(rig: Rig) -> None:
     eventually(lambda: not os.path.exists(f"/proc/{process}"))
 
 
-@asked_of(lambda rig: not rig.starts_servers)
+@asked_of(lambda rig: serves(rig) and not rig.starts_servers)
 def test_a_server_keeps_nothing_of_clients_that_left(rig: Rig) -> None:
     visit(rig)
     before = rig.proxy.holdings()
@@ -187,7 +191,7 @@ def test_a_server_keeps_nothing_of_clients_that_left(rig: Rig) -> None:
     eventually(lambda: rig.proxy.holdings().threads <= before.threads)
 
 
-@asked_of(lambda rig: not rig.starts_servers)
+@asked_of(lambda rig: serves(rig) and not rig.starts_servers)
 def test_a_server_that_closes_leaves_nothing_behind(rig: Rig) -> None:
     before = Held(rig.folder)
     for _ in range(VISITS):
@@ -196,7 +200,7 @@ def test_a_server_that_closes_leaves_nothing_behind(rig: Rig) -> None:
     eventually(lambda: not before.has_grown(rig.folder))
 
 
-@asked_of(lambda rig: not rig.starts_servers)
+@asked_of(lambda rig: serves(rig) and not rig.starts_servers)
 def test_a_server_that_closes_finishes_calls_and_ends_connections(rig: Rig, tmp_path: Path) -> None:
     token, door = uuid.uuid4().hex, tmp_path / "open"
     with ThreadPoolExecutor(2) as pool, rig.connect_later() as later:
@@ -210,7 +214,7 @@ def test_a_server_that_closes_finishes_calls_and_ends_connections(rig: Rig, tmp_
             other.text("x")
 
 
-@asked_of(lambda rig: not rig.starts_servers)
+@asked_of(lambda rig: serves(rig) and not rig.starts_servers)
 def test_a_server_closes_though_a_call_hangs(rig: Rig, tmp_path: Path) -> None:
     token, door = uuid.uuid4().hex, tmp_path / "open"
     with ThreadPoolExecutor(1) as pool, rig.connect_later() as later:

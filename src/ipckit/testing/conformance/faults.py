@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ipckit.errors import Fault
-from ipckit.testing.rig import speaks
+from ipckit.errors import Fault, LimitExceeded, MarshalError
+from ipckit.testing.rig import asked_of, serves, speaks
 from ipckit.testing.subjects import Faults, Overdrawn
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ def test_a_declared_exception_is_a_fault_to_clients_without_contract(
 def test_an_undeclared_exception_arrives_with_kind_and_message(
     subject: Any, rig: Rig, message: str
 ) -> None:
+    if not rig.carries(message):
+        with pytest.raises((LimitExceeded, MarshalError)):
+            subject.crash(message)
+        return
     with pytest.raises(Fault) as fault:
         subject.crash(message)
     assert fault.value.kind == "ZeroDivisionError"
@@ -50,6 +54,7 @@ def test_an_undeclared_exception_arrives_with_kind_and_message(
     assert subject.text("next") == "next"
 
 
+@asked_of(serves)
 @speaks(Faults)
 def test_no_traceback_leaves_the_server(subject: Any) -> None:
     with pytest.raises(Fault) as fault:
@@ -59,6 +64,7 @@ def test_no_traceback_leaves_the_server(subject: Any) -> None:
     assert ".py" not in shown
 
 
+@asked_of(serves)
 @speaks(Faults)
 @pytest.mark.parametrize("operation", ["broken_promise", "unserializable", "surrogate"])
 def test_a_result_that_cannot_cross_is_a_fault(subject: Any, operation: str) -> None:
@@ -68,6 +74,7 @@ def test_a_result_that_cannot_cross_is_a_fault(subject: Any, operation: str) -> 
     assert subject.text("next") == "next"
 
 
+@asked_of(serves)
 @speaks(Faults)
 def test_a_servant_cannot_end_its_server_by_system_exit(subject: Any) -> None:
     with pytest.raises(Fault) as fault:

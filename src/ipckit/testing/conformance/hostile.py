@@ -9,7 +9,7 @@ import pytest
 
 from ipckit.errors import Fault, IpcError, LimitExceeded, TransportError
 from ipckit.testing import garbage
-from ipckit.testing.rig import asked_of
+from ipckit.testing.rig import asked_of, serves
 
 if TYPE_CHECKING:
     from ipckit.testing.raw import Peer
@@ -25,6 +25,7 @@ def recorded(rig: Rig) -> tuple[bytes, bytes]:
         return relay.asked, relay.answered
 
 
+@asked_of(serves)
 def test_a_server_survives_garbage_and_serves_the_next(rig: Rig) -> None:
     asked, _ = recorded(rig)
     with rig.serving() as served:
@@ -67,6 +68,7 @@ def test_a_client_says_what_is_wrong_with_garbage(rig: Rig) -> None:
             assert wrong.value.executed == "maybe"
 
 
+@asked_of(serves)
 def test_a_request_over_the_limit_is_refused_and_the_next_served(rig: Rig) -> None:
     with rig.serving(message=10_000) as served:
         with rig.connect(address=served.address, timeout=5) as subject:
@@ -87,7 +89,7 @@ def test_a_reply_over_the_limit_is_refused(rig: Rig) -> None:
     assert rig.proxy.text("next") == "next"
 
 
-@asked_of(lambda rig: not rig.in_process and not rig.starts_servers)
+@asked_of(lambda rig: serves(rig) and not rig.in_process and not rig.starts_servers)
 def test_a_server_out_of_descriptors_serves_again_when_some_are_free(rig: Rig) -> None:
     with rig.serving(descriptors=6) as served:
         with contextlib.ExitStack() as crowd:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipckit.errors import TransportError
+from ipckit.testing.rig import asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,7 @@ def test_a_call_whose_answer_is_lost_is_not_sent_again(rig: Rig, tmp_path: Path)
     assert tally.read_text() == "x"
 
 
+@asked_of(lambda rig: rig.can.reliable)
 def test_every_call_runs_exactly_once_on_a_bad_line(rig: Rig) -> None:
     hooks = (choppy, choppy) if rig.can.datagram is None else (lossy(1), lossy(2))
     tokens = [uuid.uuid4().hex for _ in range(10)]
