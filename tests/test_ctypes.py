@@ -366,6 +366,7 @@ REFUSED: list[tuple[type, type[Exception], str]] = [
     (one(telling), NotSupported, r"lets callbacks return numbers only"),
     (one(listening), NotSupported, r"how long an array is that C hands to a callback"),
     (one(plain, symbol="no_such_symbol"), ContractError, r"libc\.so\.6 has no function 'no_such"),
+    (one(plain, symbol=5), ContractError, r"the hint symbol is the name of a C function"),
     (one(plain, free="no_such_symbol"), ContractError, r"the result: there is nothing to free"),
     (one(text, free="no_such_symbol"), ContractError, r"has no function 'no_such_symbol'"),
     (one(plain, errno="sometimes"), ContractError, r"the hint errno is one of negative, nonzero"),

@@ -177,6 +177,14 @@ def test_the_tour_names_what_is_missing_and_the_command_that_mends_it() -> None:
     assert "apt-get install no-such-package" in outcome.detail
 
 
+def test_the_tour_names_the_library_that_a_twin_is_missing(tmp_path: Path) -> None:
+    twin = tmp_path / "twin_bare_client.py"
+    twin.write_text("import no_such_library\n")
+    outcome = _tour.run(Pair(replace(_memory(), path=twin)))
+    assert outcome.result == "missing"
+    assert outcome.detail == "no_such_library is missing: pip install no_such_library"
+
+
 def _memory() -> Recipe:
     return next(recipe for recipe in RECIPES if recipe.name == "memory_pair")
 

@@ -59,6 +59,9 @@ class Prototype:
         self._symbol: str = hints.get("symbol", operation.name)
         self._free: str | None = hints.get("free")
         self._errno: str | None = hints.get("errno")
+        for key in ("symbol", "free"):
+            if not isinstance(hints.get(key, ""), str):
+                raise ContractError(f"{where}: the hint {key} is the name of a C function")
         self._types = {p.name: p.type for p in operation.parameters}
         written = hints.get("arguments", list(self._types))
         if not isinstance(written, list | tuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 import os
 import re
 import shlex
@@ -288,6 +289,9 @@ def missing(pair: Pair) -> str:
         for program, package in recipe.needs:
             if shutil.which(program) is None:
                 return f"{program} is missing: apt-get install {package} (or make peers)"
+    library = _imported(pair.recipes)
+    if library and importlib.util.find_spec(library) is None:
+        return f"{library} is missing: pip install {library}"
     if pair.ipv6 and not _has_ipv6():
         return "IPv6 is off on the loopback: sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
     return ""
