@@ -28,7 +28,7 @@ import ipckit
 import ipckit.aio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PEER = r"""
 import os, signal, sys
@@ -55,6 +55,7 @@ while True:
         os.kill(os.getppid(), signal.SIGKILL)
         signal.pause()
     elif word == "wait":
+        print("waiting", flush=True)
         signal.pause()
     elif word == "bye":
         open(text, "w").close()
@@ -141,6 +142,15 @@ def test_a_key_logs_in(sshd: Sshd) -> None:
 def test_a_password_logs_in() -> None:
     with (
         account_there() as (sshd, login),
+        ipckit.connect(Cat, sshd.address(login, key=None)) as cat,
+    ):
+        assert cat.repeat("hello") == "hello"
+
+
+def test_a_password_answers_a_host_that_asks_in_words_of_its_own() -> None:
+    words = ("UsePAM yes", "KbdInteractiveAuthentication yes", "PasswordAuthentication no")
+    with (
+        account_there(*words) as (sshd, login),
         ipckit.connect(Cat, sshd.address(login, key=None)) as cat,
     ):
         assert cat.repeat("hello") == "hello"
@@ -283,6 +293,12 @@ def test_a_wrong_password_is_refused_and_told_to_nobody() -> None:
         error = refusal(sshd.address(f"{user}:rosebud", key=None))
     assert f"the password of {user!r} is refused" in error
     assert "rosebud" not in error
+    assert nothing_is_left()
+
+
+def test_a_host_that_asks_again_has_refused() -> None:
+    with account_there("UsePAM yes", "KbdInteractiveAuthentication yes") as (sshd, login):
+        assert "the host asks for it again" in refusal(sshd.address(f"{login}x", key=None))
     assert nothing_is_left()
 
 
@@ -531,6 +547,51 @@ def test_close_ends_the_program_there_after_its_farewell(sshd: Sshd, tmp_path: P
     assert nothing_is_left()
 
 
+def test_close_in_another_thread_ends_a_call_that_waits(sshd: Sshd) -> None:
+    connection = ipckit.connect(Remote, sshd.address(), timeout=None)
+    with connection as remote:
+        listener = connection.native.logfile_read = Listener(connection.close)
+        with pytest.raises(ipckit.ConnectionLost, match="closed on this side"):
+            remote.wait()
+        listener.thread.join()
+    assert nothing_is_left()
+
+
+def test_a_login_that_hangs_holds_up_no_other(sshd: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"dialogue+ssh://me@127.0.0.1:{listener.getsockname()[1]}"
+        outcome: list[Exception] = []
+        hanging = threading.Thread(target=failing, args=(address, outcome))
+        hanging.start()
+        arrived, _ = listener.accept()
+        with arrived, ipckit.connect(Remote, sshd.address()) as remote:
+            assert remote.say("hello") == "hello"
+            assert outcome == []
+    hanging.join(30)
+    assert isinstance(outcome[0], ipckit.ConnectFailed)
+    assert nothing_is_left()
+
+
+def test_ssh_does_not_outlive_a_process_that_is_killed(sshd: Sshd) -> None:
+    code = (
+        "import ipckit, os, signal, test_dialogue_ssh as tests\n"
+        f"connection = ipckit.connect(tests.Remote, {sshd.address()!r})\n"
+        "print(connection.native.pid, connection.proxy.number(), flush=True)\n"
+        "signal.pause()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ours, theirs = (os.pidfd_open(int(word)) for word in process.stdout.readline().split())
+        process.kill()
+    assert has_ended(ours)
+    assert has_ended(theirs)
+
+
 def test_native_is_the_pxssh_and_keeps_a_transcript(sshd: Sshd) -> None:
     connection = ipckit.connect(Remote, sshd.address())
     with connection as remote:
@@ -552,6 +613,31 @@ def account_there(*settings: str, login_shell: str = "/bin/sh") -> Iterator[tupl
         fixture.account(sshd.folder / "home", login_shell) as (user, password),
     ):
         yield sshd, f"{user}:{password}"
+
+
+class Listener:
+    """A transcript that acts once the peer has said that it waits."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._heard = b""
+        self.thread = threading.Thread(target=act)
+
+    def write(self, data: bytes) -> None:
+        self._heard += data
+        if b"waiting" in self._heard:
+            self._heard = b""
+            self.thread.start()
+
+    def flush(self) -> None:
+        """Do nothing: all is written."""
+
+
+def failing(address: str, outcome: list[Exception]) -> None:
+    """Connect without a deadline, and keep what comes of it."""
+    try:
+        ipckit.connect(Remote, address, timeout=None)
+    except ipckit.IpcError as error:
+        outcome.append(error)
 
 
 @contextlib.contextmanager
@@ -596,4 +682,6 @@ def nothing_is_left() -> bool:
     ]
     kinds = [name for name in descriptors if "ptmx" in name or "pidfd" in name]
     threads = [thread for thread in threading.enumerate() if thread.name.startswith("ipckit")]
-    return "ssh" not in names and not kinds and not threads
+    for thread in threads:
+        thread.join(20)
+    return "ssh" not in names and not kinds and not any(t.is_alive() for t in threads)

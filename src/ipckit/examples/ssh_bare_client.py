@@ -20,7 +20,7 @@ import shlex
 import sys
 from urllib.parse import parse_qs, urlsplit
 
-from pexpect.pxssh import pxssh
+from pexpect import pxssh
 
 ERROR = re.compile(r"(\w+ error)[^:]*: ([^\r]+)\r$", re.MULTILINE)
 NUMBER = re.compile(r"(-?[\d.]+)\r$", re.MULTILINE)
@@ -34,7 +34,7 @@ class Bc:
     def __init__(self, address: str) -> None:
         place = urlsplit(address)
         files = {name: values[0] for name, values in parse_qs(place.query).items()}
-        self.shell = pxssh(
+        self.shell = pxssh.pxssh(
             timeout=20,
             echo=False,
             encoding="utf-8",

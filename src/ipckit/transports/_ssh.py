@@ -8,7 +8,6 @@ of the host counts, but for the options set here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -43,7 +42,6 @@ LONGEST_WELCOME: Final = 1 << 18
 SHOWN: Final = 400
 """Characters of what ssh said that an error repeats."""
 MASK: Final = "***"
-_END_OF_INPUT: Final = b"\x04"
 _SSH_FAILED: Final = 255
 _SAFE_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _SAFE_HOST: Final = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
@@ -100,14 +98,6 @@ class _SshLine(TerminalLine):
     def longest(self) -> int | None:  # type: ignore[override]
         """What the terminal there takes if it edits lines, which nobody can see from here."""
         return LONGEST_LINE
-
-    def close(self, grace: float) -> None:
-        if not self.native.closed and not self.native.terminated:
-            # A terminal that hangs up takes with it what ssh has not sent: a farewell.
-            with contextlib.suppress(OSError):
-                self._send_now(memoryview(_END_OF_INPUT))
-            is_over(self.native.pid, min(grace, MOMENT))
-        super().close(grace)
 
     def epitaph(self) -> str:
         told = super().epitaph()
@@ -317,9 +307,11 @@ def _refusal(address: Address, error: Exception, said: str) -> IpcError:
             f"{address}: the host's key is not known: {said}; ssh-keyscan prints it: compare it "
             "with the host's own, then add it to ~/.ssh/known_hosts or to a file for ?known_hosts="
         )
-    if "Permission denied" in said or "password refused" in str(error):
+    asked_again = "password refused" in str(error)
+    if asked_again or "Permission denied" in said:
         means = "key" if address.password is None else "password"
-        return AccessDenied(f"{address}: the {means} of {address.user!r} is refused: {said}")
+        why = "the host asks for it again" if asked_again else said
+        return AccessDenied(f"{address}: the {means} of {address.user!r} is refused: {why}")
     if "command was not found" in str(error):
         return MechanismUnavailable(f"{address}: ssh is missing: apt-get install openssh-client")
     if isinstance(error, pexpect.EOF | pxssh.ExceptionPxssh):
