@@ -17,3 +17,13 @@ autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = "ipckit"
 html_static_path = ["_static"]
+
+
+def keep_tables(app, what, name, thing, options, lines):
+    """Show a docstring that aligns its columns by blanks as it stands."""
+    if any("   " in line.strip() for line in lines):
+        lines[:] = ["::", "", *(f"    {line}" for line in lines), ""]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", keep_tables)
