@@ -68,13 +68,16 @@ def ask(
     `pattern` is a regular expression (of the `regex` module, multi-line) found in the answer: its
     group `result`, or its only group, or the whole match is the result; several named groups are
     the fields of a dataclass; for a list every match is an item. Without a pattern the whole answer
-    is the result. Where the dialogue has no prompt, the answer ends with the line in which the
-    pattern, or one of `errors`, is found; without a pattern it is one line. `until` is what the
-    answer must hold before a prompt ends it.
+    is the result.
+
+    Where the dialogue has no prompt, the answer ends with the line in which the pattern, or one of
+    `errors`, is found; without a pattern it is one line. `until` is what an answer must hold before
+    that line, or a prompt, ends it: for a program that goes on after an error, or after what looks
+    like a prompt.
 
     With `screen` the template is keys, sent without an end of line, and the answer is what a
-    terminal shows: once it has moved, keeps still, and shows the pattern, if there is one. Without
-    keys it need not move.
+    terminal shows: once it has moved, keeps still, and shows what `until` or else the pattern says.
+    Without keys it need not move.
 
     The answer to a `@oneway` operation is read, and left, before the next question.
     """

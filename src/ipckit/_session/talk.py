@@ -170,7 +170,7 @@ class Talk:
 
     def _look(self, question: Question, keys: str, data: bytes, until: float | None) -> str:
         """Send keys, and return what the screen shows once it keeps still."""
-        talk, wanted = self._conversation, question.pattern
+        talk, wanted = self._conversation, question.until or question.pattern
         with self._explained(f"the screen did not move at {keys!r}", "maybe"):
             self._drain(until)
             self._send(data, until)
@@ -178,9 +178,12 @@ class Talk:
                 self._receive(until)
         what = "keep still" if wanted is None else f"show {wanted.text!r}"
         with self._explained(f"the screen did not {what} after {keys!r}", "maybe"):
-            while self._moves(until) or not talk.shows(wanted, _left(until)):
+            while True:
+                while self._moves(until):
+                    pass
+                if talk.shows(wanted, _left(until)):
+                    return talk.display
                 self._receive(until)
-            return talk.display
 
     def _moves(self, until: float | None) -> bool:
         """Take what arrives before the peer is silent for a while, and say whether any did."""

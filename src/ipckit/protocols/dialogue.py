@@ -42,6 +42,7 @@ LONGEST_SEARCH: Final = 30.0
 SHOWN: Final = 200
 _ESCAPE: Final = re.compile("[\x1b\x9b\x9d]")
 _END_OF_LINE: Final = re.compile(r"(?<!\r)\r+\n")
+_AT_START: Final = re.compile(r"\n\r+")
 _PLAIN: Final = {"linefeed": "\n", "carriage_return": "\r", "tab": "\t"}
 _NUMBER: Final = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 
@@ -173,7 +174,9 @@ class Conversation:
         kept = text.rstrip("\r")
         self._held = text[len(kept) :]
         if "\r" in kept:
-            kept = _END_OF_LINE.sub("\n", kept)
+            kept = _AT_START.sub("\n", _END_OF_LINE.sub("\n", kept))
+            if not self._tail or self._tail.endswith("\n"):
+                kept = kept.lstrip("\r")
         self._pieces.append(kept)
         self._tail = (self._tail + kept)[-LONGEST_PROMPT:]
 
@@ -277,11 +280,14 @@ class Conversation:
         end = self.text.rfind("\n") + 1
         if not end:
             return None
-        wanted = question.until or question.pattern
-        if wanted is None:
+        if question.until is not None:
+            ending = [question.until]
+        elif question.pattern is not None:
+            ending = [*self._errors, question.pattern]
+        else:
             return self.text.find("\n") + 1
         whole = self.text[:end]
-        found = [pattern.search(whole, seconds) for pattern in (*self._errors, wanted)]
+        found = [pattern.search(whole, seconds) for pattern in ending]
         ends = [
             whole.find("\n", max(match.end() - 1, match.start())) + 1 or end
             for match in found
@@ -365,7 +371,6 @@ class _Plain(_Terminal):
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._at_start = False
         super().__init__()
 
     def strip(self, text: str) -> str:
@@ -376,11 +381,7 @@ class _Plain(_Terminal):
         return plain
 
     def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        piece = arguments[0] if name == "draw" else _PLAIN.get(name, "")
-        # At the start of a line to go there is nothing.
-        if piece and not (self._at_start and name == "carriage_return"):
-            self._pieces.append(piece)
-            self._at_start = name == "linefeed"
+        self._pieces.append(arguments[0] if name == "draw" else _PLAIN.get(name, ""))
 
 
 class _Screen(_Terminal):

@@ -67,8 +67,7 @@ class TerminalLine(Line):
         wait(self.native.child_fd, select.POLLIN, seconds)
         try:
             # The base's own read: spawn's asks twice more whether the program still runs.
-            data: bytes = SpawnBase.read_nonblocking(self.native, CHUNK)
-            return data
+            return SpawnBase.read_nonblocking(self.native, CHUNK)  # type: ignore[no-any-return]
         except pexpect.EOF:
             self._ended = True
             return b""
@@ -78,7 +77,10 @@ class TerminalLine(Line):
             return
         # A shell gives each job a group of its own.
         with contextlib.suppress(OSError):
-            signal_group(os.tcgetpgrp(self.native.child_fd), signal.SIGKILL)
+            job = os.tcgetpgrp(self.native.child_fd)
+            # Of a terminal that nobody has any more it is 0, which would be our own.
+            if job > 0:
+                signal_group(job, signal.SIGKILL)
         signal_group(self.native.pid, signal.SIGKILL)
 
     def close(self, grace: float) -> None:
