@@ -64,6 +64,7 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = {
         callbacks=True,
         discovery=False,
         deadline=False,
+        untyped=False,
         reverse_calls=False,
     )
 }
