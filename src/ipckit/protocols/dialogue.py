@@ -300,8 +300,9 @@ class Conversation:
             match = pattern.search(answer, seconds)
             if match is not None:
                 groups = match.groupdict()
-                message = groups.get("message") or match.group()
-                raise Fault(groups.get("kind") or "Error", message.strip())
+                message = groups.get("message")
+                told = match.group() if message is None else message
+                raise Fault(groups.get("kind") or "Error", told.strip())
 
     @property
     def display(self) -> str:

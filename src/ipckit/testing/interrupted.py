@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+from typing import Any, cast
 
 import ipckit
 from ipckit import _registry
@@ -52,7 +53,7 @@ def main() -> None:
 def asked_at(address: str) -> type[Both]:
     """Return the contract as clients of that mechanism ask it."""
     peer = peer_of(_registry.find(address)[0])
-    return Both if peer is None else peer.asking(Both)
+    return Both if peer is None else cast("type[Both]", peer.asking(Both))
 
 
 def blocking(contract: type[Both], address: str, tls: ipckit.Tls | None) -> str:
@@ -68,7 +69,7 @@ def blocking(contract: type[Both], address: str, tls: ipckit.Tls | None) -> str:
         return "not interrupted"
 
 
-async def awaiting(contract: type[Both], address: str, tls: ipckit.Tls | None) -> str:
+async def awaiting(contract: Any, address: str, tls: ipckit.Tls | None) -> str:
     """Return what was seen; asyncio turns Ctrl-C into a cancellation of the main task."""
     async with ipckit.aio.connect(awaitable(contract), address, tls=tls) as subject:
         try:
@@ -77,7 +78,10 @@ async def awaiting(contract: type[Both], address: str, tls: ipckit.Tls | None) -
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
-            return f"interrupted, then {await subject.text('next')}"
+            try:
+                return f"interrupted, then {await subject.text('next')}"
+            except ConnectionLost as lost:
+                return f"interrupted, then lost, executed: {lost.executed}"
         return "not interrupted"
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import ipckit
+from ipckit._contract import MARK
 from ipckit.testing import line_peer
 from ipckit.testing.echoes import LongestWidth, LongWidths, Point, Scalars, Widths
 from ipckit.testing.processes import Served, started
@@ -105,9 +106,12 @@ def asking(contract: type) -> type:
 def _ask(name: str, member: Any) -> Any:
     if not inspect.isfunction(member):
         return ipckit.ask(name)
-    names = list(inspect.signature(member).parameters)[1:]
+    one_way = getattr(member, MARK, {}).get("oneway")
     pattern, until = PATTERNS.get(str(member.__annotations__["return"]), ONE)
-    return ipckit.ask(" ".join([name, *(f"{{{n}}}" for n in names)]), pattern, until=until)
+    names = list(inspect.signature(member).parameters)[1:]
+    return ipckit.ask(
+        " ".join([name, *(f"{{{n}}}" for n in names)]), None if one_way else pattern, until=until
+    )
 
 
 @contextlib.contextmanager

@@ -14,12 +14,12 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit.errors import AddressError
+from ipckit.errors import AddressError, ConnectFailed
 from ipckit.transports._open import dial, dialling, resolve, start
 from ipckit.transports._stream import PipeStream, Stream, wait, wait_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ipckit._address import Address
     from ipckit._options import Options
@@ -201,7 +201,9 @@ class _DatagramLine(Line):
         if not address.port:
             raise AddressError(f"{address}: the port is missing, as in {address.scheme}://host:7")
         family, name = resolve(address, socket.SOCK_DGRAM)[0]
+        self._address = address
         self._interrupted = False
+        self._heard = False
         self.native = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self.native.connect(name)
@@ -220,8 +222,9 @@ class _DatagramLine(Line):
             if self._interrupted:
                 return b""
             # A datagram whose checksum is wrong wakes, and is not there.
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(BlockingIOError), self._refusing():
                 data: bytes = self.native.recv(CHUNK, socket.MSG_DONTWAIT)
+                self._heard = True
                 return data if data.endswith(b"\n") else data + b"\n"
 
     def interrupt(self) -> None:
@@ -236,7 +239,20 @@ class _DatagramLine(Line):
         self.native.close()
 
     def _send_now(self, data: memoryview) -> int:
-        return self.native.send(data, socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+        with self._refusing():
+            return self.native.send(data, socket.MSG_DONTWAIT)  # type: ignore[no-any-return]
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Tell nobody who listens from a peer that was heard once, and may have done the last."""
+        try:
+            yield
+        except ConnectionRefusedError as error:
+            if self._heard:
+                raise
+            raise ConnectFailed(
+                f"{self._address}: {error.strerror}: nobody listens there"
+            ) from None
 
     def _descriptors(self) -> tuple[int, int]:
         return self.native.fileno(), self.native.fileno()

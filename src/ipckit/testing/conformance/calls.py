@@ -186,4 +186,4 @@ def test_a_server_says_what_it_serves(rig: Rig) -> None:
 @asked_of(lambda rig: not serves(rig))
 def test_what_is_only_connected_to_is_not_served(rig: Rig) -> None:
     with pytest.raises(NotSupported, match="cannot be served, only connected to"):
-        rig.face.serve(Scalars(), f"{rig.wire.scheme}:")
+        rig.face.serve(Scalars(), rig.vacant())

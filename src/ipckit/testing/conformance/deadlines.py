@@ -120,9 +120,7 @@ def test_one_calls_deadline_is_not_anothers(rig: Rig) -> None:
 
 
 def test_ctrl_c_ends_a_call_and_the_next_is_right(rig: Rig) -> None:
-    # A thread under asyncio is not interrupted: its call ends in order, and the next waits for it.
-    ends = rig.can.turns and rig.face.name == "blocking"
-    after = "lost, executed: no" if ends else "next"
+    after = "lost, executed: no" if rig.can.turns else "next"
     assert rig.interrupted() == f"interrupted, then {after}"
 
 
