@@ -109,6 +109,8 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
         ("pexpect_client", "pexpect", "pexpect"),
         ("process_run_bare_client", "process", "Python"),
         ("process_run_client", "process", "ipckit"),
+        ("ssh_bare_client", "dialogue", "pexpect"),
+        ("ssh_client", "dialogue", "pexpect"),
         ("tcp_bare_client", "tcp", "msgpack"),
         ("tcp_client", "tcp", "ipckit"),
         ("tcp_conversation_bare_client", "tcp", "Python"),

@@ -27,6 +27,7 @@ from urllib.parse import quote
 import ipckit
 from ipckit import _registry
 from ipckit._recipes import Pair, Recipe, Transcript, pairs
+from ipckit.errors import MechanismUnavailable
 from ipckit.examples.bc import Bc
 from ipckit.examples.calculator import Calculator
 
@@ -74,30 +75,38 @@ def run(pair: Pair) -> Outcome:
 def library(pair: Pair) -> str:
     """Name the library that speaks the pair's wire, and its version."""
     ours = [r for r in pair.recipes if r.path.suffix == ".py" and r.flavour != "bare"]
-    name = _library_behind(pair) if ours else _imported(pair.recipes) or "Python"
+    name = _library_behind(pair) if ours else next(_imported(pair.recipes), "Python")
     if name == "Python":
         return f"Python {'.'.join(map(str, sys.version_info[:3]))}"
-    return f"{name} {metadata.version(name)}"
+    try:
+        return f"{name} {metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return name
 
 
 def _library_behind(pair: Pair) -> str:
     """Return what ipckit leaves the wire of a pair to; itself, if nothing."""
-    scheme = pair.client.transcripts[-1].address.partition(":")[0]
-    mechanism, _, transport = _registry.ALIASES.get(scheme, scheme).partition("+")
-    row = _registry.rows().get(mechanism)
+    row, transport = _row(pair)
     # A dialogue is left to pexpect on terminals only.
-    if row is None or (mechanism == "dialogue" and transport not in ("pty", "ssh")):
+    if row is None or (row.mechanism == "dialogue" and transport not in ("pty", "ssh")):
         return "ipckit"
     return row.library or "ipckit"
 
 
-def _imported(recipes: Sequence[Recipe]) -> str:
-    """Return the library that Python recipes import, or nothing."""
+def _row(pair: Pair) -> tuple[_registry.Row | None, str]:
+    """Return the row of the mechanism in a pair's address, and the transport that it names."""
+    scheme = pair.client.transcripts[-1].address.partition(":")[0]
+    mechanism, _, transport = _registry.ALIASES.get(scheme, scheme).partition("+")
+    return _registry.rows().get(mechanism), transport
+
+
+def _imported(recipes: Sequence[Recipe]) -> Iterator[str]:
+    """Yield the libraries that Python recipes import."""
     for recipe in recipes:
-        for name in re.findall(r"^import (\w+)$", recipe.path.read_text(), re.MULTILINE):
-            if recipe.path.suffix == ".py" and name not in sys.stdlib_module_names:
-                return str(name)
-    return ""
+        if recipe.path.suffix == ".py":
+            text = recipe.path.read_text(encoding="utf-8")
+            names = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)
+            yield from (name for name in names if name not in sys.stdlib_module_names)
 
 
 class _Failed(Exception):
@@ -289,9 +298,15 @@ def missing(pair: Pair) -> str:
         for program, package in recipe.needs:
             if shutil.which(program) is None:
                 return f"{program} is missing: apt-get install {package} (or make peers)"
-    library = _imported(pair.recipes)
-    if library and importlib.util.find_spec(library) is None:
-        return f"{library} is missing: pip install {library}"
+    for library in _imported(pair.recipes):
+        if importlib.util.find_spec(library) is None:
+            return f"{library} is missing: pip install {library}"
+    row, _ = _row(pair)
+    if row is not None and "ipckit" in _imported(pair.recipes):
+        try:
+            row.load()
+        except MechanismUnavailable as error:
+            return str(error)
     if pair.ipv6 and not _has_ipv6():
         return "IPv6 is off on the loopback: sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
     return ""
