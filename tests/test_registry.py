@@ -62,7 +62,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         summary="",
         transports=("tcp",),
         library="No Such Library",
-        imports="no_such_library",
+        imports="another no_such_library",
         install="pip install no-such-library",
     )
     with pytest.raises(MechanismUnavailable, match="No Such Library: pip install no-such-library"):

@@ -61,7 +61,7 @@ class Row:
     library: str = ""
     """The distribution that does the work; empty for the standard library and our own."""
     imports: str = ""
-    """The third-party module that the adapter imports."""
+    """The third-party modules that the adapter imports, with blanks between."""
     install: str = ""
     """The command that installs it."""
     serves: bool = True
@@ -76,11 +76,11 @@ class Row:
         try:
             return importlib.import_module(self.module)
         except ModuleNotFoundError as error:
-            wanted = self.imports
-            if not wanted or (error.name or "").partition(".")[0] != wanted.partition(".")[0]:
+            missing = (error.name or "").partition(".")[0]
+            if missing not in [name.partition(".")[0] for name in self.imports.split()]:
                 raise
             raise MechanismUnavailable(
-                f"{self.mechanism} needs {self.library or wanted}: {self.install}"
+                f"{self.mechanism} needs {self.library or missing}: {self.install}"
             ) from None
 
 
@@ -111,7 +111,7 @@ ROWS: Final = (
         tls=True,
         query=("key", "known_hosts"),
         library="pexpect",
-        imports="pexpect",
+        imports="pexpect pyte regex",
         install="pip install 'ipckit[dialogue]'",
         serves=False,
         peer="ipckit.testing.lines",
