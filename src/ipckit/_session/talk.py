@@ -161,6 +161,7 @@ class Talk:
         token = secrets.token_hex(8)
         awaited = Pattern(self.dialogue.__name__, pattern.replace("{token}", token))
         line = template.replace("{token}", token) + self.dialogue.newline
+        self._conversation.forget()
         self._send(self._encoded(line), until)
         talk = self._conversation
         while not (awaited.search(talk.text, _left(until)) and talk.ready(_left(until))):

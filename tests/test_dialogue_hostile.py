@@ -1,0 +1,608 @@
+"""What a program may do to a dialogue, and a text to a program: each has its error, nothing stays.
+
+Every program here is run on a pipe and on a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+import ipckit
+from ipckit.errors import (
+    CallTimeout,
+    ConnectFailed,
+    ConnectionLost,
+    IpcError,
+    LimitExceeded,
+    MarshalError,
+    ProtocolError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCAL = ("dialogue+pipe:", "dialogue+pty:")
+on_both = pytest.mark.parametrize("scheme", LOCAL)
+SOON = 1.0
+"""A deadline that is meant to be met."""
+GONE = 20.0
+"""Seconds within which what was left is gone, on a slow machine."""
+
+
+class Echo(Protocol):
+    def say(self, text: str) -> str: ...
+    def count(self) -> int: ...
+    def number(self) -> int: ...
+
+
+class Answers(Echo, ipckit.Dialogue):
+    say = ipckit.ask("say {text}")
+    count = ipckit.ask("count", r"^count (\d+)$")
+    number = ipckit.ask("number", "^(?:1|1+)+$", until="x")
+
+    @classmethod
+    def escape(cls, text: str) -> str:
+        return text
+
+
+class Prompted(Answers):
+    prompt = "^> "
+
+
+def children() -> set[int]:
+    """Return the processes below this one, zombies too."""
+    parents: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = status.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    found: set[int] = set()
+    wanted = [os.getpid()]
+    while wanted:
+        mine = parents.get(wanted.pop(), [])
+        found.update(mine)
+        wanted += mine
+    return found
+
+
+def in_group_of(leader: int) -> list[str]:
+    """Return the processes of a process group that are no zombies."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group, *_ = status.read_text().rpartition(")")[2].split()
+            if int(group) == leader and state != "Z":
+                found.append(status.parent.name)
+    return found
+
+
+def used() -> tuple[set[int], set[str], set[str]]:
+    descriptors = set(os.listdir("/proc/self/fd"))
+    return children(), descriptors, {thread.name for thread in threading.enumerate()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Hold that no process, descriptor or thread is left by what a test does."""
+    before = used()
+    yield
+    until = time.monotonic() + GONE
+    while used() != before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert used() == before
+
+
+def program(scheme: str, code: str) -> str:
+    """Return the address of a Python program."""
+    return f"{scheme}{shlex.quote(sys.executable)} -I -S -c {shlex.quote(f'exec({code!r})')}"
+
+
+# --- Programs that do not start ---------------------------------------------------------------
+
+
+@on_both
+def test_a_program_that_is_missing_is_said_to_be(scheme: str) -> None:
+    with pytest.raises(ConnectFailed, match=r"cannot start '/no/such.*: .*(No such|not foun)"):
+        ipckit.connect(Answers, f"{scheme}/no/such/program")
+
+
+@on_both
+def test_a_program_that_is_not_executable_is_said_to_be(scheme: str, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no program")
+    path = shlex.quote(str(tmp_path / "data"))
+    with pytest.raises(ConnectFailed, match=r"cannot start .*(Permission denied|not executable)"):
+        ipckit.connect(Answers, f"{scheme}{path}")
+
+
+@on_both
+def test_a_program_without_a_name_is_an_address_error(scheme: str) -> None:
+    with pytest.raises(ipckit.AddressError, match="the program is missing"):
+        ipckit.connect(Answers, scheme)
+
+
+@on_both
+def test_a_program_that_dies_at_once_is_quoted_with_its_status(scheme: str) -> None:
+    address = program(scheme, "raise SystemExit('the licence has run out')")
+    with pytest.raises(ConnectFailed, match=r"exit status 1 .*'the licence has run out'"):
+        ipckit.connect(Prompted, address)
+
+
+@on_both
+def test_one_that_dies_before_its_first_question_is_quoted_too(scheme: str) -> None:
+    address = program(scheme, "raise SystemExit('the licence has run out')")
+    connection = ipckit.connect(Answers, address)
+    with connection as answers:
+        with pytest.raises(ConnectionLost, match="status 1; it said 'the licence has run out'"):
+            answers.count()
+        with pytest.raises(ConnectionLost) as caught:
+            answers.count()
+        assert caught.value.executed == "no"
+
+
+# --- Programs that stop answering -------------------------------------------------------------
+
+
+@on_both
+def test_one_that_dies_in_the_middle_of_an_answer_is_quoted(scheme: str) -> None:
+    code = "input(); print('count', end='', flush=True); import os; os.kill(os.getpid(), 11)"
+    with (
+        ipckit.connect(Answers, program(scheme, code)) as answers,
+        pytest.raises(ConnectionLost, match="ended with signal 11; it said 'count'") as caught,
+    ):
+        answers.count()
+    assert caught.value.executed == "maybe"
+
+
+@on_both
+def test_one_that_never_answers_meets_the_deadline(scheme: str) -> None:
+    code = "print('half', end='', flush=True); import time; time.sleep(1000)"
+    with (
+        ipckit.connect(Answers, program(scheme, code), timeout=SOON) as answers,
+        pytest.raises(CallTimeout, match="no answer to 'count' within") as caught,
+    ):
+        answers.count()
+    assert caught.value.executed == "maybe"
+
+
+@on_both
+def test_one_that_never_prompts_meets_the_deadline(scheme: str) -> None:
+    code = "print('>>', flush=True); import time; time.sleep(1000)"
+    with pytest.raises(CallTimeout, match=r"has not said '\^> ' within .*so far: "):
+        ipckit.connect(Prompted, program(scheme, code), timeout=SOON)
+
+
+@on_both
+def test_one_that_does_not_read_meets_the_deadline_of_a_long_question(scheme: str) -> None:
+    code = """
+import os, time, tty
+if os.isatty(0): tty.setraw(0)
+print("> ", end="", flush=True)
+time.sleep(1000)
+"""
+    with (
+        ipckit.connect(Prompted, program(scheme, code)) as answers,
+        ipckit.timeout(SOON),
+        pytest.raises(CallTimeout),
+    ):
+        answers.say("x" * 5_000_000)
+
+
+@on_both
+def test_one_that_answers_while_it_reads_is_no_deadlock(scheme: str) -> None:
+    code = """
+import os, sys, tty
+if os.isatty(0): tty.setraw(0)
+print("> ", end="", flush=True)
+while data := os.read(0, 4096):
+    os.write(1, data)
+    if data.endswith(b"\\n"): os.write(1, b"> ")
+"""
+    text = "x" * 3_000_000
+    with ipckit.connect(Prompted, program(scheme, code)) as answers:
+        assert answers.say(text) == f"say {text}"
+
+
+@on_both
+def test_one_that_is_stopped_is_said_to_be(scheme: str) -> None:
+    code = "input(); import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    with (
+        ipckit.connect(Answers, program(scheme, code), timeout=SOON) as answers,
+        pytest.raises(CallTimeout, match="stopped by signal 19; SIGCONT lets it go on"),
+    ):
+        answers.count()
+
+
+@on_both
+def test_one_that_closes_its_output_but_lives_is_ended(scheme: str) -> None:
+    code = "import os, time; input(); [os.close(fd) for fd in (0, 1, 2)]; time.sleep(1000)"
+    with (
+        ipckit.connect(Answers, program(scheme, code)) as answers,
+        pytest.raises(ConnectionLost, match=r"closed its (output|terminal), and runs on"),
+    ):
+        answers.count()
+
+
+@on_both
+def test_one_that_ignores_every_request_to_end_is_killed_in_time(scheme: str) -> None:
+    code = """
+import signal
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(number, signal.SIG_IGN)
+print("> ", end="", flush=True)
+while True: signal.pause()
+"""
+    limits = ipckit.Limits(grace=0.4)
+    connection = ipckit.connect(Prompted, program(scheme, code), limits=limits)
+    leader = connection.native.pid
+    connection.close()
+    assert in_group_of(leader) == []
+
+
+@on_both
+def test_a_program_may_take_its_time_to_end_in_good_order(scheme: str, tmp_path: Path) -> None:
+    code = f"""
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+print("> ", end="", flush=True)
+while (line := sys.stdin.readline()) not in ("bye\\n", ""): pass
+time.sleep(0.5)
+open({str(tmp_path / "saved")!r}, "w").close()
+"""
+    with ipckit.connect(Polite, program(scheme, code)):
+        pass
+    assert (tmp_path / "saved").exists()
+
+
+class Polite(Prompted):
+    farewell = "bye"
+
+
+# --- Programs that say too much ---------------------------------------------------------------
+
+
+@on_both
+@pytest.mark.parametrize("dialogue", [Answers, Prompted])
+def test_a_gigabyte_is_refused_at_the_limit(scheme: str, dialogue: type[Answers]) -> None:
+    code = """
+import os
+os.write(1, b"> ")
+os.read(0, 4096)
+for _ in range(1 << 14): os.write(1, b"x" * 65535 + b"\\n")
+"""
+    limits = ipckit.Limits(message=1 << 20)
+    with (
+        ipckit.connect(dialogue, program(scheme, code), limits=limits) as answers,
+        pytest.raises(LimitExceeded, match="longer than 1048576 characters") as caught,
+    ):
+        answers.count()
+    assert caught.value.executed == "maybe"
+
+
+@on_both
+def test_a_flood_before_the_first_prompt_is_refused_at_the_limit(scheme: str) -> None:
+    code = "while True: print('x' * 65535)"
+    with pytest.raises(LimitExceeded, match="longer than 1048576 characters"):
+        ipckit.connect(Prompted, program(scheme, code), limits=ipckit.Limits(message=1 << 20))
+
+
+@on_both
+def test_an_escape_sequence_without_end_is_refused(scheme: str) -> None:
+    code = "print('> \\x1b]0;', end='', flush=True)\nwhile True: print('x' * 65535)"
+    with pytest.raises(ProtocolError, match="an escape sequence of more than 4096 characters"):
+        ipckit.connect(Prompted, program(scheme, code))
+
+
+def test_a_screen_that_never_keeps_still_meets_the_deadline() -> None:
+    code = "while True: print('\\x1b[Hx', flush=True)"
+    with (
+        ipckit.connect(Screen, program("pexpect:", code), timeout=SOON) as screen,
+        pytest.raises(CallTimeout, match="the screen did not show 'never'"),
+    ):
+        screen.shown()
+
+
+class Shown(Protocol):
+    def shown(self) -> str: ...
+    def press(self) -> str: ...
+
+
+class Screen(Shown, ipckit.Dialogue):
+    shown = ipckit.ask("", until="never", screen=True)
+    press = ipckit.ask("x", screen=True)
+
+
+def test_keys_that_move_nothing_are_said_to() -> None:
+    code = "import tty, time; tty.setraw(0); time.sleep(1000)"
+    with (
+        ipckit.connect(Screen, program("pexpect:", code), timeout=SOON) as screen,
+        pytest.raises(CallTimeout, match="the screen did not move at 'x' within"),
+    ):
+        screen.press()
+
+
+@on_both
+def test_what_is_no_text_is_refused(scheme: str) -> None:
+    code = r"input(); import os; os.write(1, b'count \xff\n'); input()"
+    with (
+        ipckit.connect(Answers, program(scheme, code)) as answers,
+        pytest.raises(ProtocolError, match=r"b'\\xff', which is no utf-8; set .* `encoding`"),
+    ):
+        answers.count()
+
+
+@on_both
+def test_the_encoding_is_the_dialogues(scheme: str) -> None:
+    code = r"import os; os.write(1, os.read(0, 99))"
+    with ipckit.connect(Latin, program(scheme, code)) as answers:
+        with pytest.raises(MarshalError, match="no form in latin-1"):
+            answers.say("☃")
+        assert answers.say("\xe9") == "say \xe9"
+
+
+class Latin(Answers):
+    encoding = "latin-1"
+
+
+# --- Answers out of step ----------------------------------------------------------------------
+
+
+@on_both
+def test_a_second_answer_is_not_taken_for_the_next_one(scheme: str) -> None:
+    code = "input(); print('count 1\\ncount 2', flush=True); input()"
+    with (
+        ipckit.connect(Answers, program(scheme, code)) as answers,
+        pytest.raises(ProtocolError, match="went on after its last answer: 'count 2'") as caught,
+    ):
+        assert [answers.count(), answers.count()] == []
+    assert caught.value.executed == "no"
+
+
+@on_both
+def test_what_is_said_unasked_is_left_out_where_it_is_declared(scheme: str) -> None:
+    code = """
+for number in range(3):
+    print(f"* event {number}\\n* event", flush=True)
+    input()
+    print(f"* event\\ncount {number}\\n* event\\n", end="", flush=True)
+"""
+    with ipckit.connect(Noted, program(scheme, code)) as answers:
+        assert [answers.count() for _ in range(3)] == [0, 1, 2]
+
+
+class Noted(Answers):
+    asides = r"^\* .*\n"
+
+
+@on_both
+def test_a_banner_that_holds_the_prompt_fools_no_login(scheme: str) -> None:
+    code = """
+import time
+print("Welcome. Prompts look so:\\n> ", end="", flush=True)
+time.sleep(0.4)
+print("\\n> ", end="", flush=True)
+time.sleep(0.4)
+while True:
+    text = input("and\\n> ")
+    print(text)
+"""
+    with ipckit.connect(Synchronized, program(scheme, code)) as answers:
+        assert answers.say("a") == "say a"
+        assert answers.say("b") == "say b"
+
+
+class Synchronized(Prompted):
+    sync = ("sync {token}", "sync {token}$")
+
+    @classmethod
+    def answer(cls, ask: object, text: str) -> str:
+        return text.removesuffix("and\n")
+
+
+# --- Patterns ---------------------------------------------------------------------------------
+
+DIGITS = "print(input() and '1' * 4000 + 'x', flush=True); input()"
+
+
+@on_both
+def test_a_catastrophic_pattern_meets_the_deadline(scheme: str) -> None:
+    with ipckit.connect(Answers, program(scheme, DIGITS), timeout=SOON) as answers:
+        with pytest.raises(CallTimeout, match="it backtracks too much") as caught:
+            answers.number()
+        assert caught.value.executed == "maybe"
+
+
+def test_a_catastrophic_pattern_stops_no_other_thread() -> None:
+    beats = 0
+    with ipckit.connect(Answers, program("dialogue+pipe:", DIGITS), timeout=3) as answers:
+
+        def wait() -> None:
+            with contextlib.suppress(CallTimeout):
+                answers.number()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while waiting.is_alive():
+            waiting.join(0.01)
+            beats += 1
+    assert beats > 10
+
+
+# --- Arguments --------------------------------------------------------------------------------
+
+COUNTER = """
+import sys
+lines = 0
+for line in sys.stdin:
+    lines += 1
+    print(f"count {lines}" if line == "count\\n" else line.rstrip("\\n"), flush=True)
+"""
+
+
+@on_both
+@pytest.mark.parametrize(
+    "text",
+    ["a\ncount", "a\rcount", "a\0b", "a\x1b[A", "\x03", "\x04", "\x7f", "a\x85b", "a\u2028b", "\t"],
+    ids=ascii,
+)
+def test_what_would_be_a_second_question_is_refused_and_nothing_sent(
+    scheme: str, text: str
+) -> None:
+    with ipckit.connect(Answers, program(scheme, COUNTER)) as answers:
+        with pytest.raises(MarshalError, match="holds a control character or the end of a line"):
+            answers.say(text)
+        assert answers.count() == 1
+
+
+@on_both
+@pytest.mark.parametrize("text", ["", "-rf", "a b", "$(id)", "`id`", "a;b", "a|b", "'", '"', "*"])
+def test_without_an_escape_what_may_mean_more_than_a_text_is_refused(
+    scheme: str, text: str
+) -> None:
+    with ipckit.connect(Unescaped, program(scheme, COUNTER)) as answers:
+        with pytest.raises(MarshalError, match="could mean more than a text"):
+            answers.say(text)
+        assert answers.say("plain_text-1.5,a:b@c/d") == "say plain_text-1.5,a:b@c/d"
+        assert answers.count() == 2
+
+
+class Unescaped(Echo, ipckit.Dialogue):
+    say = ipckit.ask("say {text}")
+    count = ipckit.ask("count", r"^count (\d+)$")
+
+
+def test_the_longest_line_of_a_terminal_gets_through_and_one_octet_more_is_refused() -> None:
+    with ipckit.connect(Answers, program("pexpect:", COUNTER)) as answers:
+        fits = "x" * (4095 - len("say \n"))
+        assert answers.say(fits) == f"say {fits}"
+        with pytest.raises(LimitExceeded, match=r"has 4096 octets .* 4095 is the most: a terminal"):
+            answers.say(fits + "x")
+        assert answers.count() == 2
+
+
+def test_a_pipe_has_no_such_limit() -> None:
+    with ipckit.connect(Answers, program("dialogue+pipe:", COUNTER)) as answers:
+        assert answers.say("x" * 100_000) == "say " + "x" * 100_000
+
+
+# --- Who stops waiting ------------------------------------------------------------------------
+
+GRANDCHILD = """
+import subprocess, sys
+subprocess.Popen(["sleep", "1000"])
+print("> ", end="", flush=True)
+input()
+{then}
+"""
+
+
+@on_both
+@pytest.mark.parametrize("then", ["input()", "pass"], ids=["lives", "dies"])
+def test_a_deadline_ends_the_grandchild_that_holds_the_line_too(scheme: str, then: str) -> None:
+    code = GRANDCHILD.format(then=then)
+    connection = ipckit.connect(Prompted, program(scheme, code), timeout=5)
+    with connection as answers, ipckit.timeout(SOON):
+        leader = connection.native.pid
+        assert len(in_group_of(leader)) == 2
+        with pytest.raises(IpcError):
+            answers.count()
+    until = time.monotonic() + GONE
+    while in_group_of(leader) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert in_group_of(leader) == []
+
+
+INTERRUPTED = """
+import sys, threading, ipckit
+sys.path.insert(0, {folder!r})
+from test_dialogue_hostile import Prompted, program, GRANDCHILD
+connection = ipckit.connect(Prompted, program({scheme!r}, GRANDCHILD.format(then="input()")))
+print(connection.native.pid, flush=True)
+try:
+    connection.proxy.count()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+input()
+"""
+
+
+@on_both
+def test_a_ctrl_c_ends_the_whole_process_group(scheme: str) -> None:
+    code = INTERRUPTED.format(folder=str(Path(__file__).parent), scheme=scheme)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as user:
+        assert user.stdin is not None
+        assert user.stdout is not None
+        leader = int(user.stdout.readline())
+        assert len(in_group_of(leader)) == 2
+        until = time.monotonic() + GONE
+        while "poll" not in Path(f"/proc/{user.pid}/wchan").read_text() and (
+            time.monotonic() < until
+        ):
+            time.sleep(0.02)
+        user.send_signal(signal.SIGINT)
+        assert user.stdout.readline() == "interrupted\n"
+        assert in_group_of(leader) == []
+        user.stdin.write("\n")
+
+
+@on_both
+def test_closing_wakes_the_thread_that_waits(scheme: str) -> None:
+    code = "print('> ', end='', flush=True); input(); print('asked', flush=True); input()"
+    connection = ipckit.connect(Prompted, program(scheme, code))
+    errors: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            connection.proxy.count()
+        except ConnectionLost as error:
+            errors.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    asked = asking(connection)
+    connection.close()
+    waiting.join(GONE)
+    assert asked
+    assert not waiting.is_alive()
+    assert "was closed on this side" in str(errors[0])
+
+
+def asking(connection: ipckit.Connection[Prompted]) -> bool:
+    """Wait until a question is under way."""
+    talk = connection._channel._talk  # type: ignore[attr-defined]
+    until = time.monotonic() + GONE
+    while "asked" not in talk._conversation.text and time.monotonic() < until:
+        time.sleep(0.01)
+    return "asked" in talk._conversation.text
+
+
+def test_a_forked_child_cannot_speak_for_its_parent() -> None:
+    echo = "while True: print(input(), flush=True)"
+    with ipckit.connect(Answers, program("pexpect:", echo)) as answers:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                answers.say("child")
+            except ConnectionLost as error:
+                os.write(write, str(error).encode())
+            os._exit(0)
+        os.close(write)
+        with open(read, "rb") as told:
+            assert b"opened before fork" in told.read()
+        os.waitpid(child, 0)
+        assert answers.say("parent") == "say parent"
