@@ -25,6 +25,7 @@ class Peer:
 PEERS = (
     Peer("bc", "bc", "a calculator asked at its prompt"),
     Peer("gcc", "gcc", "compiles the C libraries that are called in process"),
+    Peer("jq", "jq", "a coprocess that answers line by line only when told to"),
     Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
     Peer(
         "neovim",

@@ -140,6 +140,11 @@ class Started(Generic[T]):
         outcome = yield from self._job.poll()
         return None if outcome is None else self._result(outcome)
 
+    def _line_at_hand(self) -> T | None:
+        stream = self._job.stream
+        line = None if stream is None else stream.line()
+        return None if line is None else self._output(line)
+
     def _line(self, timeout: float | None) -> Steps[T]:
         return self._output((yield from self._job.line(self._clock(timeout))))
 
@@ -185,12 +190,9 @@ class Process(Started[T]):
         return self
 
     def __next__(self) -> T:
-        line = self._job.stream.line() if self._job.stream is not None else None
-        if line is None:
-            if not (last := self.receive_line()):
-                raise StopIteration
-            return last
-        return self._output(line)
+        if line := self._line_at_hand() or self.receive_line():
+            return line
+        raise StopIteration
 
     def stop(self, grace: float = GRACE) -> Result[T]:
         """Ask the group to end by SIGTERM, kill what is left after `grace` seconds."""

@@ -108,12 +108,14 @@ class Conversation:
     ) -> Steps[Any]:
         yield from self._said(job, question, clock)
         answer: list[bytes] = []
+        size = 0
         while marker is not None or len(answer) < lines:
             line = yield from self._next(job, answer, clock)
             if line == marker:
                 break
             answer.append(line)
-            if sum(map(len, answer)) > self.plan.limit:
+            size += len(line)
+            if size > self.plan.limit:
                 raise LimitExceeded(
                     f"{job.name}: the answer is over the limit of {self.plan.limit} octets",
                     executed="maybe",

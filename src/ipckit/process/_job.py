@@ -194,15 +194,11 @@ class Job:
         octets, feed = as_octets(data), self.feed
         if feed is None or not self.plan.open_input:
             raise NotSupported(f"{self.name}: its input is not ours: start it with open_input=True")
-        while feed.pending:
-            yield from self._turn(clock, "an earlier send is not done")
+        yield from self._written(feed, clock)  # what another task sends
         if feed.is_open and octets:
             feed.offer(octets)
             try:
-                while feed.pending:
-                    yield from self._turn(
-                        clock, f"{feed.pending} octets were not taken", ahead=True
-                    )
+                yield from self._written(feed, clock)
             except BaseException:
                 feed.close()
                 raise
@@ -317,6 +313,10 @@ class Job:
             yield from self.kill()
             raise self._too_much() from None
 
+    def _written(self, feed: Feed, clock: Clock) -> Steps[None]:
+        while feed.pending:
+            yield from self._turn(clock, f"{feed.pending} octets were not taken", ahead=True)
+
     def _finish(self, clock: Clock) -> Steps[None]:
         while self.group.running or any(sink.descriptor >= 0 for sink in self._pipes.sinks):
             if clock.over:
@@ -337,7 +337,7 @@ class Job:
         """Read on until the pipes end, or until nobody of the group can be who holds them."""
         while any(sink.descriptor >= 0 for sink in self._pipes.sinks):
             now = time.monotonic()
-            gone = not self.group.populated
+            gone = not self.group.populated()
             if now >= until:
                 break
             ready = yield self._wants(now if gone else now + GLANCE, stream=True)

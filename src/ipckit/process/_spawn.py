@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -166,11 +167,15 @@ class Group:
             return False
         return True
 
-    @property
     def populated(self) -> bool:
-        """Whether a process of the group is left after the leader was reaped."""
+        """Say whether a process of the group is left after the leader was reaped."""
+        number = self.children[0].pid
+        with contextlib.suppress(ChildProcessError):
+            # Orphans fall to process 1 or to a subreaper; where that is this one, it is to reap.
+            while os.waitpid(-number, os.WNOHANG)[0]:
+                pass
         try:
-            os.killpg(self.children[0].pid, 0)
+            os.killpg(number, 0)
         except ProcessLookupError:
             return False
         except PermissionError:

@@ -167,7 +167,7 @@ class Process(Started[T]):
         return self
 
     async def __anext__(self) -> T:
-        if line := await self.receive_line():
+        if line := self._line_at_hand() or await self.receive_line():
             return line
         raise StopAsyncIteration
 
