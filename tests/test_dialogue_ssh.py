@@ -189,6 +189,23 @@ def test_asyncio_awaits_it(sshd: Sshd) -> None:
     assert nothing_is_left()
 
 
+def test_the_command_line_asks_for_no_password_where_there_are_keys(sshd: Sshd) -> None:
+    terminal, stdin = os.openpty()
+    try:
+        command = ["call", sshd.address(), "repeat", "hello", "--contract", "test_dialogue_ssh:Cat"]
+        done = subprocess.run(
+            [sys.executable, "-m", "ipckit", *command],
+            cwd=Path(__file__).parent,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            timeout=50,
+        )
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert done.stdout == b"hello\n"
+
+
 @pytest.mark.parametrize("words", ["password: ", "> ", "$ ", "Permission denied", "{question}"])
 def test_a_banner_does_not_fool_a_login(words: str) -> None:
     with account_there() as (sshd, login):

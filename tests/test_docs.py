@@ -27,7 +27,7 @@ PAGES = [
 ]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```ini\n; (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FOREIGN = {"bc": "bc", "nvim": "neovim", "supervisord": "supervisor"}
+FOREIGN = {"bc": "bc", "nvim": "neovim", "sshd": "openssh-server", "supervisord": "supervisor"}
 
 
 def shown(page: Path) -> list[tuple[str, str]]:

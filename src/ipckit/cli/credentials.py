@@ -51,7 +51,8 @@ def _password(address: Address, file: str | None) -> str | None:
             raise UsageError(f"--password-file {file}: {error}") from None
     if VARIABLE in os.environ:
         return os.environ[VARIABLE]
-    if not sys.stdin.isatty():
+    # ssh has keys too, and would use none beside a password.
+    if address.wire == "ssh" or not sys.stdin.isatty():
         return None
     import getpass
 
