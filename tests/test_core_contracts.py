@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,22 @@ class Silent(Exception):
         raise ValueError("no text")
 
 
+class Suit(enum.Enum):
+    """Its members are no integers themselves, unlike those of an IntEnum."""
+
+    CLUBS = 1
+    HEARTS = 3
+
+
+@dataclass
+class Card:
+    suit: Suit
+
+
 class Odd:
+    def same(self, suit: Suit, others: list[Suit], card: Card) -> list[Suit]:
+        return [suit, *others, card.suit]
+
     def half(self, even: Even) -> int:
         return even.value // 2
 
@@ -54,6 +70,13 @@ def test_what_a_types_own_code_raises_is_bad_arguments(odd: ipckit.Connection[Od
     with pytest.raises(BadArguments, match="odd"):
         odd.call("half", {"value": 1})
     assert odd.call("half", {"value": 4}) == 2
+
+
+def test_members_of_an_enum_of_integers_cross(odd: ipckit.Connection[Odd]) -> None:
+    clubs, hearts = Suit.CLUBS, Suit.HEARTS
+    assert odd.proxy.same(clubs, [hearts], Card(hearts)) == [clubs, hearts, hearts]
+    with pytest.raises(BadArguments, match=r"`\$\.suit`"):
+        odd.call("same", 2, [], {"suit": 1})
 
 
 def test_an_exception_without_text_is_a_fault_of_its_kind(odd: ipckit.Connection[Odd]) -> None:

@@ -525,7 +525,7 @@ def _check_default(where: str, annotation: Any, default: Any) -> None:
     if type(default) not in PLAIN or is_reference(annotation):
         return
     try:
-        msgspec.convert(default, annotation, builtin_types=NATIVE)
+        converter(annotation, annotation)(default)
     except msgspec.ValidationError as error:
         remedy = f"; annotate {type_name(annotation)} | None" if default is None else ""
         raise ContractError(
@@ -590,12 +590,35 @@ def nullable(annotation: Any) -> bool:
     return any(isinstance(part, shapes.NoneType | shapes.AnyType) for part in parts)
 
 
+def converter(shape: Any, *annotations: Any) -> Callable[[Any], Any]:
+    """Return the function from an outgoing value to one of `shape`, which holds these types.
+
+    It raises msgspec.ValidationError or RecursionError.
+    """
+
+    def convert(value: Any) -> Any:
+        return msgspec.convert(value, shape, builtin_types=NATIVE)
+
+    def convert_by_value(value: Any) -> Any:
+        return convert(msgspec.to_builtins(value, builtin_types=NATIVE))
+
+    # A member of an Enum that is no int itself is refused by convert, which wants its value.
+    is_enum = any(
+        isinstance(node, shapes.EnumType) and not issubclass(node.cls, int | str)
+        for annotation in annotations
+        if annotation not in PLAIN
+        for node in walk(shapes.type_info(annotation))
+    )
+    return convert_by_value if is_enum else convert
+
+
 def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
     """Return the function that checks an outgoing value of a type; it raises MarshalError."""
+    convert = converter(annotation, annotation)
 
     def check(value: Any) -> Any:
         try:
-            return msgspec.convert(value, annotation, builtin_types=NATIVE)
+            return convert(value)
         except (msgspec.ValidationError, RecursionError) as error:
             raise MarshalError(f"{where}: {error}") from None
 

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ipckit._contract import MISSING, NATIVE, Contract, Operation, Parameter, bad_arguments
+from ipckit._contract import (
+    MISSING,
+    Contract,
+    Operation,
+    Parameter,
+    bad_arguments,
+    callback_of,
+    converter,
+)
 from ipckit._signal import BoundSignal
 from ipckit.errors import BadArguments, NotSupported
 
@@ -171,13 +179,16 @@ def _compiled(source: str) -> CodeType:
 
 
 def _argument_checker(operation: Operation) -> Callable[[tuple[Any, ...]], Any]:
-    arguments = operation.arguments
+    convert = converter(
+        operation.arguments,
+        *(p.type for p in operation.parameters if callback_of(p.type) is None),
+    )
     names = [parameter.name for parameter in operation.parameters]
     floats = [index for index, p in enumerate(operation.parameters) if p.type is float]
 
     def check(values: tuple[Any, ...]) -> Any:
         try:
-            checked = msgspec.convert(values, arguments, builtin_types=NATIVE)
+            checked = convert(values)
         except (msgspec.ValidationError, RecursionError) as error:
             raise bad_arguments(error, names) from None
         for index in floats:
