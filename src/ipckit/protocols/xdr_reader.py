@@ -1,0 +1,394 @@
+"""Functions that read values from octets, generated from the tree of a type.
+
+    def r1(d, p, z):              d: the octets   p: where the value begins   z: the depth left
+        v2, v3 = S4(d, p)         numbers that stand in a row are unpacked by one call
+        p += 12
+        ...
+        return C9(v2, v5), p      the value, and where the next one begins
+
+A slice past the end is short and shows at the next number, or at last as a `p` past the end: so
+lengths need no look of their own at what is left, except counts of items.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ipckit.errors import LimitExceeded, ProtocolError
+from ipckit.protocols.xdr_shapes import (
+    MOST,
+    Arm,
+    Boolean,
+    Checked,
+    Enumeration,
+    Items,
+    Number,
+    Opaque,
+    Optional,
+    Pairs,
+    Record,
+    Row,
+    Shape,
+    Text,
+    Union,
+    Void,
+    Worded,
+    least_octets,
+)
+from ipckit.protocols.xdr_source import PADDING, Body, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["reader"]
+
+INLINE: Final = 16
+"""Numbers of a fixed array that are unpacked with what is around them."""
+
+
+def reader(shape: Shape) -> Callable[[bytes, int, int], tuple[Any, int]]:
+    """Return the function that reads a type: octets, place, depth -> value, next place."""
+    module = _Module()
+    name = module.function(shape)
+    found: Callable[[bytes, int, int], tuple[Any, int]] = module.source.compiled()[name]
+    return found
+
+
+class _Members(dict[int, Any]):
+    """The values that a number may stand for."""
+
+    def __init__(self, name: str, members: dict[int, Any]) -> None:
+        super().__init__(members)
+        self._name = name
+
+    def __missing__(self, number: int) -> Any:
+        raise ProtocolError(f"{number} is no {self._name}", executed="maybe")
+
+
+def _refused(text: str, *values: Any) -> ProtocolError:
+    return ProtocolError(text.format(*values), executed="maybe")
+
+
+def _padding(d: bytes, p: int) -> ProtocolError:
+    if p > len(d):
+        return _refused("the value is cut short: it needs {} octets, {} are there", p, len(d))
+    return _refused("the padding before octet {} is not zero", p)
+
+
+def _deep() -> LimitExceeded:
+    return LimitExceeded("the value is nested deeper than the limit", executed="maybe")
+
+
+class _Module:
+    """The functions of one type."""
+
+    def __init__(self) -> None:
+        self.source = Source()
+        self.source.names.update(
+            U=struct.unpack_from,
+            B=_Members("bool: it is 0 or 1", {0: False, 1: True}),
+            Z=PADDING,
+            refused=_refused,
+            padding=_padding,
+            deep=_deep,
+        )
+        self._functions: dict[int, str] = {}
+
+    def function(self, shape: Shape) -> str:
+        """Return the name of the function that reads a type."""
+        name = self._functions.get(id(shape))
+        if name is None:
+            name = self._functions[id(shape)] = self.source.fresh("r")
+            body = _Body(self)
+            if isinstance(shape, Record) and shape.chain:
+                body.chain(shape)
+            else:
+                if isinstance(shape, Record) and shape.recursive:
+                    body.line("if z < 1: raise deep()")
+                    body.line("z -= 1")
+                value = body.inside(shape)
+                body.flush()
+                body.line(f"return {value}, p")
+            self.source.add(f"def {name}(d, p, z):", body)
+        return name
+
+
+class _Body(Body):
+    """One function: numbers are gathered until something else is read."""
+
+    def __init__(self, module: _Module) -> None:
+        super().__init__(module.source)
+        self._module = module
+        self._codes = ""
+        self._row: list[str] = []
+        self._checks: list[str] = []
+
+    # Numbers in a row
+
+    def number(self, code: str) -> str:
+        """Read one more item of a struct format; its name is bound at the next flush."""
+        name = self.source.fresh()
+        self._codes += code
+        self._row.append(name)
+        return name
+
+    def check(self, text: str) -> None:
+        """Add a line that looks at numbers just read."""
+        self._checks.append(text)
+
+    def flush(self) -> None:
+        """Read the numbers gathered so far, and look at them."""
+        if self._row:
+            unpack = self.source.packer(self._codes, "unpack_from")
+            self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
+            self.line(f"p += {struct.calcsize('>' + self._codes)}")
+        for text in self._checks:
+            self.line(text)
+        self._codes, self._row, self._checks = "", [], []
+
+    def kept(self, value: str) -> str:
+        """Return a name for a value, which is made now."""
+        self.flush()
+        name = self.source.fresh()
+        self.line(f"{name} = {value}")
+        return name
+
+    # Types: each returns the expression of the value, good until the function ends
+
+    def value(self, shape: Shape) -> str:
+        """Read a type here, or by a function of its own."""
+        named = isinstance(shape, Record) and shape.recursive
+        if named or (self.crowded and isinstance(shape, _LARGE)):
+            self.flush()
+            name = self.source.fresh()
+            self.line(f"{name}, p = {self._module.function(shape)}(d, p, z)")
+            return name
+        return self.inside(shape)
+
+    def inside(self, shape: Shape) -> str:
+        """Read a type here."""
+        match shape:
+            case Number():
+                return self._number(shape)
+            case Boolean():
+                return f"B[{self.number('I')}]"
+            case Enumeration(kind=kind, members=members):
+                known = self.source.name(_Members(f"{kind.__name__}", members))
+                return f"{known}[{self.number('i')}]"
+            case Text():
+                return self._text(shape)
+            case Opaque():
+                return self._opaque(shape)
+            case Items():
+                return self._items(shape)
+            case Pairs():
+                return self._pairs(shape)
+            case Optional(item=item):
+                return self._optional(item)
+            case Row(items=items):
+                return f"({''.join(self.value(item) + ', ' for item in items)})"
+            case Record():
+                return self._record(shape, [self.value(inner) for _, _, inner in shape.fields])
+            case Union():
+                return self._union(shape)
+            case Checked(item=item, annotation=annotation):
+                return self._converted(self.value(item), annotation)
+            case Worded(kind=kind):
+                return self._converted(self._text(Text(0, MOST)), kind)
+            case Void():
+                return "None"
+
+    def _number(self, shape: Number) -> str:
+        name = self.number(shape.code)
+        if shape.low is not None:
+            self.check(
+                f"if not {shape.low} <= {name} <= {shape.high}: raise refused("
+                f"'{{}} is outside {shape.low} to {shape.high}', {name})"
+            )
+        return name
+
+    def _counted(self, least: int, most: int) -> str:
+        """Read a count, and hold it to its bounds."""
+        count = self.number("I")
+        self.flush()
+        if least or most < MOST:
+            self.line(
+                f"if not {least} <= {count} <= {most}: raise refused("
+                f"'a length of {{}} is outside {least} to {most}', {count})"
+            )
+        return count
+
+    def _octets(self, least: int, most: int) -> str:
+        """Read octets after their count."""
+        count = self._counted(least, most)
+        name, end = self.source.fresh(), self.source.fresh("e")
+        self.line(f"{end} = p + {count}")
+        self.line(f"{name} = d[p:{end}]")
+        self.line(f"p = {end}")
+        with self.block(f"if {count} & 3:"):
+            self.line(f"p += -{count} & 3")
+            self.line(f"if d[{end}:p] != Z[{count} & 3]: raise padding(d, p)")
+        return name
+
+    def _text(self, shape: Text) -> str:
+        octets = self._octets(0, shape.most)
+        name = self.kept(f"{octets}.decode()")
+        if shape.least:
+            self.line(
+                f"if len({name}) < {shape.least}: raise refused("
+                f"'a text of {{}} characters has fewer than {shape.least}', len({name}))"
+            )
+        return name
+
+    def _opaque(self, shape: Opaque) -> str:
+        if shape.least != shape.most:
+            octets = self._octets(shape.least, shape.most)
+        elif not shape.least:
+            octets = "b''"
+        else:
+            octets = self.number(f"{shape.least}s")
+            if shape.least & 3:
+                zeros = self.number(f"{-shape.least & 3}s")
+                self.check(f"if {zeros} != Z[{shape.least & 3}]: raise padding(d, p)")
+        return octets if shape.kind is bytes else f"bytearray({octets})"
+
+    def _count(self, shape: Items | Pairs, *inside: Shape) -> str:
+        """Read how many items follow; what is left must be enough for as many."""
+        if shape.least == shape.most and isinstance(shape, Items):
+            self.flush()
+            return str(shape.least)
+        count = self._counted(shape.least, shape.most)
+        least = sum(map(least_octets, inside))
+        self.line(
+            f"if {count} * {least} > len(d) - p: raise refused("
+            f"'a count of {{}} is more than {{}} octets hold', {count}, len(d) - p)"
+        )
+        return count
+
+    def _items(self, shape: Items) -> str:
+        item = shape.item
+        plain = isinstance(item, Number) and item.low is None
+        if plain and shape.least == shape.most <= INLINE:
+            values = "".join(self.value(item) + ", " for _ in range(shape.least))
+            return f"[{values}]" if shape.kind is list else f"{shape.kind.__name__}(({values}))"
+        count = self._count(shape, item)
+        name = self.source.fresh()
+        if plain and isinstance(item, Number):
+            # unpack_from looks at what is left before it takes memory.
+            self.line(f"{name} = U(f'>{{{count}}}{item.code}', d, p)")
+            self.line(f"p += {least_octets(item)} * {count}")
+            if shape.kind is not tuple:
+                self.line(f"{name} = {shape.kind.__name__}({name})")
+        else:
+            self._loop(name, item, count)
+            if shape.kind is not list:
+                self.line(f"{name} = {shape.kind.__name__}({name})")
+        if shape.kind in (set, frozenset):
+            self.line(f"if len({name}) != {count}: raise refused('a set has an item twice')")
+        return name
+
+    def _loop(self, name: str, item: Shape, count: str) -> None:
+        self.line(f"{name} = []")
+        append = self.source.fresh("a")
+        self.line(f"{append} = {name}.append")
+        with self.block(f"for _ in range({count}):"):
+            value = self.value(item)
+            self.flush()
+            self.line(f"{append}({value})")
+
+    def _pairs(self, shape: Pairs) -> str:
+        count = self._count(shape, shape.key, shape.value)
+        name = self.source.fresh()
+        self.line(f"{name} = {{}}")
+        with self.block(f"for _ in range({count}):"):
+            key, value = self.value(shape.key), self.value(shape.value)
+            self.flush()
+            self.line(f"{name}[{key}] = {value}")
+        self.line(f"if len({name}) != {count}: raise refused('a dict has a key twice')")
+        return name
+
+    def _optional(self, item: Shape) -> str:
+        flag = self.number("I")
+        self.flush()
+        name = self.source.fresh()
+        with self.block(f"if {flag} == 1:"):
+            value = self.value(item)
+            self.flush()
+            self.line(f"{name} = {value}")
+        self.line(f"elif {flag}: raise refused('a pointer is 0 or 1, not {{}}', {flag})")
+        self.line(f"else: {name} = None")
+        return name
+
+    def _record(self, shape: Record, values: Sequence[str]) -> str:
+        kind = self.source.name(shape.kind, "C")
+        if shape.named or shape.mapped:
+            values = [f"{f[0]}={v}" for f, v in zip(shape.fields, values, strict=True)]
+        return f"{kind}({', '.join(values)})"
+
+    def _converted(self, value: str, annotation: Any) -> str:
+        def convert(found: Any) -> Any:
+            return msgspec.convert(found, annotation)
+
+        return self.kept(f"{self.source.name(convert)}({value})")
+
+    def _union(self, shape: Union) -> str:
+        number = self.number("I" if getattr(shape.switch, "code", "i") == "I" else "i")
+        self.flush()
+        name = self.source.fresh()
+        arms = sorted(shape.arms, key=lambda arm: arm.values is None)
+        for place, arm in enumerate(arms):
+            chosen = "True" if arm.values is None else f"{number} in {arm.values!r}"
+            with self.block(f"{'elif' if place else 'if'} {chosen}:"):
+                self._arm(name, shape, arm, number)
+        self.line(f"else: raise refused('{{}} is no case of the union', {number})")
+        return name
+
+    def _arm(self, name: str, shape: Union, arm: Arm, number: str) -> None:
+        values: list[str] = []
+        if arm.held:
+            values.append(self._switched(shape.switch, number))
+        skipped = 1 if arm.held else 0
+        values += [self.value(inner) for _, _, inner in arm.record.fields[skipped:]]
+        self.flush()
+        self.line(f"{name} = {self._record(arm.record, values)}")
+
+    def _switched(self, switch: Number | Boolean | Enumeration, number: str) -> str:
+        match switch:
+            case Boolean():
+                return f"B[{number}]"
+            case Enumeration(kind=kind, members=members):
+                return f"{self.source.name(_Members(kind.__name__, members))}[{number}]"
+            case Number(low=low, high=high):
+                if low is not None:
+                    self.line(
+                        f"if not {low} <= {number} <= {high}: raise refused("
+                        f"'{{}} is outside {low} to {high}', {number})"
+                    )
+                return number
+
+    def chain(self, shape: Record) -> None:
+        """Read a list of records that each point to the next; the last is made first."""
+        rows = self.source.fresh()
+        *fields, (_, _, _) = shape.fields
+        self.line("if z < 1: raise deep()")
+        self.line("z -= 1")
+        self.line(f"{rows} = []")
+        with self.block("while True:"):
+            values = [self.value(inner) for _, _, inner in fields]
+            more = self.number("I")
+            self.flush()
+            self.line(f"{rows}.append(({''.join(value + ', ' for value in values)}))")
+            self.line(f"if not {more}: break")
+            self.line(f"if {more} != 1: raise refused('a pointer is 0 or 1, not {{}}', {more})")
+        self.line("node = None")
+        names = [self.source.fresh() for _ in fields]
+        with self.block(f"while {rows}:"):
+            self.line(f"{''.join(name + ', ' for name in names) or '_'} = {rows}.pop()")
+            self.line(f"node = {self._record(shape, [*names, 'node'])}")
+        self.line("return node, p")
+
+
+_LARGE: Final = (Items, Pairs, Optional, Row, Record, Union)

@@ -1,0 +1,252 @@
+"""What XDR is made of, as a small tree from which codecs are written.
+
+A class has one node, so that a recursive type is a tree that leads back to itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ipckit._contract import type_name
+from ipckit.errors import ContractError
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Iterator, Sequence
+
+__all__ = [
+    "MOST",
+    "Arm",
+    "Boolean",
+    "Checked",
+    "Enumeration",
+    "Items",
+    "Number",
+    "Opaque",
+    "Optional",
+    "Pairs",
+    "Record",
+    "Row",
+    "Shape",
+    "Text",
+    "Union",
+    "Void",
+    "Worded",
+    "children",
+    "everything",
+    "least_octets",
+]
+
+MOST: Final = 2**32 - 1
+"""What a length of XDR may say, and so the bound where none is declared."""
+
+
+@dataclass(eq=False, slots=True)
+class Number:
+    """An integer or a float: its letter in a struct format, and its range if narrower."""
+
+    code: str
+    name: str
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Boolean:
+    """0 or 1 and nothing else."""
+
+
+@dataclass(eq=False, slots=True)
+class Enumeration:
+    """An int that is the number of a member."""
+
+    kind: type[enum.Enum]
+    members: dict[int, Any]
+
+
+@dataclass(eq=False, slots=True)
+class Text:
+    """A string of UTF-8: the least counts characters, the most octets."""
+
+    least: int
+    most: int
+
+
+@dataclass(eq=False, slots=True)
+class Opaque:
+    """Octets; of a fixed length, without a count, where the least is the most."""
+
+    kind: type
+    least: int
+    most: int
+
+
+@dataclass(eq=False, slots=True)
+class Items:
+    """An array; of a fixed length, without a count, where the least is the most."""
+
+    kind: type
+    item: Shape
+    least: int
+    most: int
+
+
+@dataclass(eq=False, slots=True)
+class Pairs:
+    """A dict as an array of pairs."""
+
+    key: Shape
+    value: Shape
+    least: int
+    most: int
+
+
+@dataclass(eq=False, slots=True)
+class Optional:
+    """A pointer: 0 for None, or 1 and the value."""
+
+    item: Shape
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """A tuple, as a struct."""
+
+    items: tuple[Shape, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """A class, as a struct: each field by its name in Python, its name for people and its type.
+
+    `named` says that the class is called with keywords, `mapped` that its values are dicts. A
+    `recursive` record leads back to itself; one whose last field is a pointer to it is a `chain`.
+    """
+
+    kind: Any
+    named: bool = False
+    mapped: bool = False
+    recursive: bool = False
+    chain: bool = False
+    octets: int | None = None
+    fields: list[tuple[str, str, Shape]] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Arm:
+    """One arm of a union: the numbers it stands for, None for all others.
+
+    `held` says that the discriminant is the first field of the arm's record.
+    """
+
+    record: Record
+    values: tuple[int, ...] | None
+    held: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Union:
+    """A discriminated union."""
+
+    switch: Number | Boolean | Enumeration
+    arms: list[Arm]
+
+
+@dataclass(eq=False, slots=True)
+class Void:
+    """None, which takes no octets."""
+
+
+@dataclass(eq=False, slots=True)
+class Checked:
+    """A value that an annotation constrains further than XDR can."""
+
+    item: Shape
+    annotation: Any
+
+
+@dataclass(eq=False, slots=True)
+class Worded:
+    """A value that crosses as its text."""
+
+    kind: type
+
+
+Shape = (
+    Number
+    | Boolean
+    | Enumeration
+    | Text
+    | Opaque
+    | Items
+    | Pairs
+    | Optional
+    | Row
+    | Record
+    | Union
+    | Void
+    | Checked
+    | Worded
+)
+
+
+def children(shape: Shape) -> Sequence[Shape]:
+    """Return the nodes directly inside a node."""
+    match shape:
+        case Items(item=item) | Optional(item=item) | Checked(item=item):
+            return [item]
+        case Pairs(key=key, value=value):
+            return [key, value]
+        case Row(items=items):
+            return items
+        case Record(fields=fields):
+            return [inner for _, _, inner in fields]
+        case Union(switch=switch, arms=arms):
+            return [switch, *(arm.record for arm in arms)]
+    return []
+
+
+def everything(root: Shape) -> Iterator[Shape]:
+    """Yield a node and every node inside it, each once."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting.extend(children(node))
+
+
+def least_octets(shape: Shape, where: str = "", inside: tuple[Any, ...] = ()) -> int:
+    """Return how many octets a value takes at least; raises ContractError if it has no end."""
+    match shape:
+        case Number(code=code):
+            return 8 if code in "qQd" else 4
+        case Opaque(least=least, most=most):
+            return (least + 3) // 4 * 4 + (4 if least != most else 0)
+        case Items(item=item, least=least, most=most):
+            inner = least_octets(item, where, inside) if least else 0
+            return least * inner + (4 if least != most else 0)
+        case Void():
+            return 0
+        case Checked(item=item):
+            return least_octets(item, where, inside)
+        case Row(items=items):
+            return sum(least_octets(item, where, inside) for item in items)
+        case Record(kind=kind, fields=fields):
+            if shape.octets is not None:
+                return shape.octets
+            if shape in inside:
+                raise ContractError(
+                    f"{where}: {type_name(kind)} holds itself without end; make it "
+                    f"{type_name(kind)} | None or a list"
+                )
+            nested = (*inside, shape)
+            shape.octets = sum(least_octets(inner, where, nested) for _, _, inner in fields)
+            return shape.octets
+        case Union(arms=arms):
+            octets = (least_octets(arm.record, where, inside) - 4 * arm.held for arm in arms)
+            return 4 + min(octets)
+    return 4
