@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_type
 
 import pytest
 from process_faces import FACES, nothing_left, opened, quickly
@@ -48,6 +48,18 @@ def test_text_is_utf_8_as_it_came(face: Any) -> None:
     result = face.run(["printf", "grüße\r\n"], text=True)
     assert result.stdout == "grüße\r\n"
     assert result.stderr == ""
+
+
+def test_text_decides_the_type_for_a_type_checker_too() -> None:
+    assert_type(process.run(["true"]), process.Result[bytes])
+    assert_type(process.run(["true"], text=True).stdout, str)
+    assert_type(process.pipeline(["true"], text=False).check().stderr, bytes)
+    with process.start(["true"], text=True, stdout="stream") as running:
+        assert_type(running, process.Process[str])
+        assert_type(running.receive_line(), str)
+    with process.Coprocess(["cat"]) as text, process.Coprocess(["cat"], text=False) as octets:
+        assert_type(text.ask("a"), str)
+        assert_type(octets.ask(b"a"), bytes)
 
 
 def test_cpu_time_and_memory_are_those_of_the_program(face: Any) -> None:

@@ -166,6 +166,11 @@ class OutputNotText(ProtocolError):
         return type(self), (str(self), self.data, self.result)
 
 
+for _error in (OutputLimit, OutputNotText, ProcessFailed, ProcessTimeout):
+    # A traceback names them as those who catch them do.
+    _error.__module__ = "ipckit.process"
+
+
 def decoded(result: Result[bytes]) -> Result[str]:
     """Return the result with its output as text; raises OutputNotText."""
     name = named([stage.args for stage in result.stages])

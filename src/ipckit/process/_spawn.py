@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -112,6 +113,8 @@ class Group:
         self.descriptors: set[int] = set()
         """Our ends of the pipes, to be closed with the rest."""
         self._owner = os.getpid()
+        self._reaping = threading.Lock()
+        """So that a signal from another thread meets the group, and not who got its number next."""
 
     def start(
         self,
@@ -159,12 +162,15 @@ class Group:
 
     def signal(self, number: int) -> bool:
         """Send a signal to every process of the group; False if there is none any more."""
-        if not self.children or self.children[0].status is not None or os.getpid() != self._owner:
+        if not self.children or os.getpid() != self._owner:
             return False
-        try:
-            os.killpg(self.children[0].pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
+        with self._reaping:
+            if self.children[0].status is not None:
+                return False
+            try:
+                os.killpg(self.children[0].pid, number)
+            except (ProcessLookupError, PermissionError):
+                return False
         return True
 
     def populated(self) -> bool:
@@ -184,8 +190,9 @@ class Group:
 
     def reap(self) -> None:
         """Take the status of every program that has ended."""
-        for child in reversed(self.children):
-            child.reap()
+        with self._reaping:
+            for child in reversed(self.children):
+                child.reap()
 
     def abandon(self) -> None:
         """Kill and reap what is left and close the pipes; in a forked child, only close them."""
@@ -194,7 +201,7 @@ class Group:
             until = time.monotonic() + PATIENCE
             for child in reversed(self.children):
                 _await_end(child, until)
-                child.reap()
+            self.reap()
         for child in self.children:
             self._forget(child)
         while self.descriptors:
