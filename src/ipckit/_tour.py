@@ -294,9 +294,11 @@ def _environment() -> dict[str, str]:
 
 def missing(pair: Pair) -> str:
     """Say what this machine lacks for a pair and which command mends it, or nothing."""
+    # Daemons are not on the PATH of everybody.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     for recipe in pair.recipes:
         for program, package in recipe.needs:
-            if shutil.which(program) is None:
+            if shutil.which(program, path=path) is None:
                 return f"{program} is missing: apt-get install {package} (or make peers)"
     for library in _imported(pair.recipes):
         if importlib.util.find_spec(library) is None:
