@@ -137,6 +137,7 @@ class Dialogue:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        _refuse_settings(cls)
         asked = {name: member for name, member in vars(cls).items() if isinstance(member, Ask)}
         for name, member in asked.items():
             setattr(cls, name, _asked(cls, name, member))
@@ -187,6 +188,19 @@ class Dialogue:
     def answer(cls, ask: Ask, text: str) -> str:
         """Return an answer as the pattern will see it; override it to tidy up."""
         return text
+
+
+def _refuse_settings(cls: type[Dialogue]) -> None:
+    """Raise ContractError for an operation that has the name of a setting, and would replace it."""
+    for name in vars(Dialogue):
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        if name.startswith("_") or owner is Dialogue:
+            continue
+        if not issubclass(owner, Dialogue) or isinstance(vars(owner)[name], Ask):
+            raise ContractError(
+                f"{cls.__name__}.{name}: every dialogue has a setting of this name; give the "
+                "operation another"
+            )
 
 
 def _choose_screen(cls: type[Dialogue], asked: Mapping[str, Ask]) -> None:

@@ -102,6 +102,7 @@ ROWS: Final = (
         transports=("library",),
         query=("encoding",),
         serves=False,
+        peer="ipckit.testing.c_functions",
     ),
     Row(
         mechanism="dialogue",

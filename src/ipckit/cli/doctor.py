@@ -6,7 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from ipckit.cli.failures import DONE, UNREACHABLE
 from ipckit.cli.mechanisms import state
 from ipckit.cli.terminal import print_json, print_table
 from ipckit.errors import IpcError
+from ipckit.testing.peers import peer_of
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe", "add"]
 
+UNPROVED: Final = "no proof"
+"""The result where a proof needs what is not ours to start; it fails nothing."""
 PATIENCE: Final = 10.0
 """Seconds that one proof may take."""
 
@@ -42,7 +45,7 @@ _STARTED: Final = frozenset({"pipe"})
 class Probe:
     """What a doctor serves."""
 
-    def echo(self, value: int) -> int:
+    def same(self, value: int) -> int:
         """Return the value."""
         return value
 
@@ -64,7 +67,8 @@ def add(commands: Commands) -> None:
         "doctor",
         run,
         "prove each mechanism by a call over loopback",
-        details="The exit status is 3 if one of them does not work here.",
+        details="The exit status is 3 if one of them does not work here. Where a proof would need\n"
+        "somebody else's server, it says so.",
         examples=["ipckit doctor", "ipckit doctor tcp unix --json"],
     )
     parser.add_argument("mechanisms", metavar="MECHANISM", nargs="*")
@@ -90,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
                 for finding in findings
             ],
         )
-    return DONE if all(finding.result == "ok" for finding in findings) else UNREACHABLE
+    kept = all(finding.result in ("ok", UNPROVED) for finding in findings)
+    return DONE if kept else UNREACHABLE
 
 
 def _findings(row: Row) -> Iterator[Finding]:
@@ -99,10 +104,14 @@ def _findings(row: Row) -> Iterator[Finding]:
         yield Finding(row.mechanism, "", condition, None, missing)
         return
     for transport in row.transports:
+        reason = _unproved(row, transport)
+        if reason:
+            yield Finding(row.mechanism, transport, UNPROVED, None, reason)
+            continue
         default = transport == row.transports[0]
         scheme = row.mechanism if default else f"{row.mechanism}+{transport}"
         try:
-            seconds = _proof(scheme, transport)
+            seconds = _timed(row, scheme, transport)
         except IpcError as error:
             yield Finding(row.mechanism, transport, "failed", None, str(error))
         except Exception as error:  # noqa: BLE001  (one broken adapter must not hide the others)
@@ -112,23 +121,41 @@ def _findings(row: Row) -> Iterator[Finding]:
             yield Finding(row.mechanism, transport, "ok", round(seconds * 1e6, 1), "")
 
 
-def _proof(scheme: str, transport: str) -> float:
-    """Return the seconds of one call, the second, over a pair of our own."""
+def _unproved(row: Row, transport: str) -> str:
+    """Return why there is no proof, where somebody else's server would be needed; else nothing."""
+    if row.serves:
+        return ""
+    peer = peer_of(row)
+    if peer is None:
+        return "it is not served here, and nobody plays its peer"
+    return peer.UNPROVED.get(transport, "")
+
+
+def _timed(row: Row, scheme: str, transport: str) -> float:
+    """Return the seconds of one call, the second."""
     with ExitStack() as stack, timeout(PATIENCE):
-        if transport in _STARTED:
-            target = f"{__name__}:{Probe.__name__}"
-            program = [sys.executable, "-m", "ipckit", "serve", "-q", target, f"{scheme}:"]
-            address = f"{scheme}:{shlex.join(program)}"
-        else:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ipckit-"))
-            own = _OWN.get(transport, "{scheme}://127.0.0.1:0")
-            own = own.format(scheme=scheme, folder=folder)
-            address = stack.enter_context(serve(Probe(), own)).address
-        probe = stack.enter_context(connect(Probe, address))
-        probe.echo(1)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ipckit-"))
+        peer = peer_of(row)
+        proving = _serving if peer is None else peer.proving
+        contract, address = stack.enter_context(proving(scheme, transport, folder))
+        probe = stack.enter_context(connect(contract, address))
+        probe.same(1)
         begun = time.perf_counter()
-        answer = probe.echo(2)
+        answer = probe.same(2)
         seconds = time.perf_counter() - begun
         if answer != 2:
-            raise AssertionError(f"echo(2) answered {answer!r}")
+            raise AssertionError(f"same(2) answered {answer!r}")
         return seconds
+
+
+@contextmanager
+def _serving(scheme: str, transport: str, folder: str) -> Iterator[tuple[type, str]]:
+    """Give the contract and the address of a server of our own."""
+    if transport in _STARTED:
+        target = f"{__name__}:{Probe.__name__}"
+        program = [sys.executable, "-m", "ipckit", "serve", "-q", target, f"{scheme}:"]
+        yield Probe, f"{scheme}:{shlex.join(program)}"
+        return
+    own = _OWN.get(transport, "{scheme}://127.0.0.1:0").format(scheme=scheme, folder=folder)
+    with serve(Probe(), own) as server:
+        yield Probe, server.address

@@ -22,11 +22,12 @@ from ipckit.testing.subjects import CONTRACTS, Counting, Faults, Keywords, Life,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["FULFILS", "UNPLAYED", "asking", "proving", "serving"]
+__all__ = ["FULFILS", "UNPLAYED", "UNPROVED", "asking", "proving", "serving"]
 
 UNPLAYED: Final[Mapping[str, str]] = {
     "ssh": "it needs an account on an ssh server; try yours: dialogue+ssh://USER@HOST"
 }
+UNPROVED: Final = UNPLAYED
 FULFILS: Final = frozenset(
     {
         Scalars,
@@ -82,10 +83,10 @@ class LinesWithPoints(Lines):
         return json.dumps(asdict(value)) if isinstance(value, Point) else super().written(value)
 
 
-class Echo:
+class Same:
     """What proves that an exchange works."""
 
-    def echo(self, value: int) -> int:
+    def same(self, value: int) -> int:
         """Return the value."""
         return value
 
@@ -134,6 +135,6 @@ def serving(
 
 @contextlib.contextmanager
 def proving(scheme: str, transport: str, folder: str) -> Iterator[tuple[type, str]]:
-    """Give the echo and an address of the peer."""
+    """Give that contract and an address of the peer."""
     with serving(scheme, transport, folder) as served:
-        yield asking(Echo), served.address
+        yield asking(Same), served.address

@@ -22,7 +22,9 @@ class PeerModule(Protocol):
     """The module; `ipckit doctor` uses it too, so that it imports nothing of pytest."""
 
     UNPLAYED: Mapping[str, str]
-    """Transports on which it plays no peer, and why."""
+    """Transports on which it plays no peer for the suite, and why."""
+    UNPROVED: Mapping[str, str]
+    """Transports of which it gives `ipckit doctor` no proof, and why."""
     FULFILS: Collection[type]
     """The contracts of the suite that the peer fulfils; all others are refused to its clients."""
 
@@ -40,7 +42,7 @@ class PeerModule(Protocol):
     def proving(
         self, scheme: str, transport: str, folder: str
     ) -> AbstractContextManager[tuple[type, str]]:
-        """Give a contract that has `echo`, which returns a small positive int, and an address."""
+        """Give a contract that has `same`, which returns a small positive int, and an address."""
 
 
 def peer_of(row: Row) -> PeerModule | None:
