@@ -152,6 +152,22 @@ def test_a_recipe_names_its_file_in_its_transcript(recipe: Recipe) -> None:
     assert named in f"{words} "
 
 
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("memory_bare_pair", set()),
+        ("memory_pair", {"calculator.py"}),
+        ("pexpect_client", {"bc.py", "calculator.py"}),
+        ("pipe_client.js", {"msgpackrpc.js"}),
+    ],
+)
+def test_a_copied_recipe_brings_what_it_shares(name: str, shared: set[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ipckit", "recipe", name, "--copy", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    own = name if "." in name else f"{name}.py"
+    assert {path.name for path in tmp_path.iterdir()} == {own} | shared
+
+
 def test_the_tour_reports_output_that_differs_from_the_transcript() -> None:
     outcome = _tour.run(_with_output(_memory(), "add(2, 3) = 6"))
     assert outcome.result == "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["add"]
 
 _SUFFIXES: Final = {".py", ".js", ".lua", ".sh", ".c"}
-_SHARED: Final = {".py": "calculator.py", ".js": "msgpackrpc.js"}
-"""What recipes of a language share, by their ending."""
+_SHARED: Final = re.compile(
+    r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']", re.MULTILINE
+)
+"""How a recipe names what it shares with others."""
 
 
 def add(commands: Commands) -> None:
@@ -97,16 +100,25 @@ def _first_line(path: Path) -> str:
 
 
 def _copy(chosen: list[Path], folder: Path) -> int:
-    endings = {path.suffix for path in chosen}
-    shared = [Path(examples.__path__[0]) / _SHARED[e] for e in sorted(endings & set(_SHARED))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in [*chosen, *(path for path in shared if path not in chosen)]:
+        for path in _with_shared(chosen):
             shutil.copyfile(path, folder / path.name)
             print(folder / path.name)
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     return DONE
+
+
+def _with_shared(chosen: list[Path]) -> list[Path]:
+    """Return files with all that they share with others, each once."""
+    files = list(chosen)
+    for path in files:
+        for module, script in _SHARED.findall(path.read_text(encoding="utf-8")):
+            shared = path.with_name(script or f"{module}.py")
+            if shared.exists() and shared not in files:
+                files.append(shared)
+    return files
 
 
 def _show(path: Path) -> None:
