@@ -24,8 +24,11 @@ class Peer:
 
 PEERS = (
     Peer("bc", "bc", "a calculator asked at its prompt"),
+    Peer("dc", "dc", "a calculator with no prompt, in reverse Polish"),
     Peer("gcc", "gcc", "compiles the C libraries that are called in process"),
+    Peer("gdb", "gdb", "a machine interface and a pager, asked at its prompt"),
     Peer("jq", "jq", "a coprocess that answers line by line only when told to"),
+    Peer("less", "less", "a screen that keys turn the pages of"),
     Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
     Peer(
         "neovim",
@@ -36,6 +39,7 @@ PEERS = (
     Peer("openbsd-inetd", "inetd", "echo and daytime over TCP, by `inetd -i CONFIGURATION`"),
     Peer("openssh-client", "ssh", "the terminal of a dialogue on another machine"),
     Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
+    Peer("procps", "top", "a screen that moves by itself"),
     Peer("redis-server", "redis-server", "inline commands over a raw stream"),
     Peer("socat", "socat", "a raw peer for every stream and datagram"),
     Peer("sqlite3", "sqlite3", "a language with quoting, asked at its prompt"),
