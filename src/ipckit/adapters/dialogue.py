@@ -133,11 +133,12 @@ class DialogueChannel:
         self._timeout = options.timeout
         self._grace = options.limits.grace
         self._lock = threading.Lock()
+        dialogue = contract.hints["dialogue"]["dialogue"]
         self._questions = {
-            name: Question(f"{contract.name}.{name}", operation.hints["dialogue"]["ask"])
+            name: _question(f"{contract.name}.{name}", operation, dialogue)
             for name, operation in contract.operations.items()
         }
-        self._talk = Talk(contract.hints["dialogue"]["dialogue"], address, options)
+        self._talk = Talk(dialogue, address, options)
         self.stream = self._talk.line
         poison_after_fork(self)
 
@@ -151,11 +152,6 @@ class DialogueChannel:
         dialogue = self._talk.dialogue
         question = self._questions[operation.name]
         asked = question.asked
-        if dialogue.prompt is None and _waits_for_nothing(operation, asked):
-            raise ContractError(
-                f"{where}: without a prompt, what returns nothing needs a pattern for its answer, "
-                "or @ipckit.oneway where the peer gives none"
-            )
         names = [parameter.name for parameter in operation.parameters]
         unsigned = [p.name for p in operation.parameters if _is_uint64(p.type)]
         read = protocol.reader(where, operation, question)
@@ -254,9 +250,15 @@ def _overrides(dialogue: type[Dialogue], name: str) -> bool:
     return own is not vars(Dialogue)[name]
 
 
-def _waits_for_nothing(operation: Operation, asked: Ask) -> bool:
-    described = asked.screen or asked.pattern is not None or asked.until is not None
-    return operation.result is type(None) and not operation.oneway and not described
+def _question(where: str, operation: Operation, dialogue: type[Dialogue]) -> Question:
+    asked: Ask = operation.hints["dialogue"]["ask"]
+    has_end = dialogue.prompt is not None or asked.screen or operation.oneway
+    if operation.result is type(None) and not (has_end or asked.pattern or asked.until):
+        raise ContractError(
+            f"{where}: without a prompt, what returns nothing needs a pattern for its answer, or "
+            "@ipckit.oneway where the peer gives none"
+        )
+    return Question(where, asked)
 
 
 def _kind(annotation: Any) -> shapes.Type:

@@ -326,6 +326,8 @@ def _optional(where: str, text: str | None, *, at_end: bool = False) -> Pattern 
 
 def _decoder(where: str, encoding: str) -> codecs.IncrementalDecoder:
     try:
+        # Python's codecs are of other things too.
+        "".encode(encoding)
         return codecs.getincrementaldecoder(encoding)()
     except (LookupError, TypeError):
         raise ContractError(f"{where}: Python knows no encoding {encoding!r} of text") from None
