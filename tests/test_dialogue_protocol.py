@@ -1,8 +1,9 @@
-"""Dialogues without a peer: text in any pieces gives the same answers; nonsense, only our errors."""
+"""Dialogues without a peer: text in any pieces is the same, and nonsense raises our errors."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Questions(Protocol):
 
 
 class Prompted(Questions, ipckit.Dialogue):
-    prompt = r"^\$ "
+    prompt: ClassVar[str | None] = r"^\$ "
     errors = (r"^error (?P<kind>\w+): (?P<message>.*)",)
     _row = r"^(?P<name>\w+) (?P<size>\d+)(?: (?P<ratio>\S+))?$"
     text = ipckit.ask("text")
@@ -62,7 +63,7 @@ class Echoing(Prompted):
 
 
 class Lines(Prompted):
-    prompt = None
+    prompt: ClassVar[str | None] = None
     nothing = ipckit.ask("nothing", "^ok$")
     rows = ipckit.ask("rows", Prompted._row, until="^end$")
 
@@ -95,7 +96,7 @@ def ask(
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     """Return data in the pieces between places."""
     ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    return [data[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 PLAIN: Final = b"name 12 1e3\r\nother 7\r\n$ "
@@ -220,7 +221,7 @@ def test_an_escape_sequence_without_end_is_refused(begin: bytes, size: int) -> N
 
 
 def test_a_pattern_stops_in_time() -> None:
-    with pytest.raises(CallTimeout, match="was not done with the answer within 0.05 s"):
+    with pytest.raises(CallTimeout, match=r"was not done with the answer within 0.05 s"):
         Pattern("here", "^(?:1|1+)+$").search("1" * 4000 + "x", 0.05)
 
 

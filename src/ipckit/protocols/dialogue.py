@@ -400,11 +400,13 @@ class _Screen(_Terminal):
     @property
     def display(self) -> list[str]:
         """The rows, as wide as the screen."""
-        return self._shown.display
+        # pyte's own asserts that no character is wider than the cell it was put in.
+        cells, columns = self._shown.buffer, range(self._shown.columns)
+        return ["".join(cells[y][x].data for x in columns) for y in range(self._shown.lines)]
 
     def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         # A sequence that pyte does not know in this form does nothing, as on any terminal.
-        with contextlib.suppress(TypeError, ValueError, LookupError, AttributeError):
+        with contextlib.suppress(TypeError, ValueError, LookupError, NameError, AttributeError):
             getattr(self._shown, name)(*arguments, **named)
 
 
