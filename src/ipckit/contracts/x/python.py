@@ -1,0 +1,396 @@
+"""The Python text of an `.x` file: a module that mypy --strict accepts and that people can read.
+
+What the file calls things they are called here: structs are dataclasses, enums are IntEnums,
+typedefs are aliases, and each version of a program is a Protocol that `connect` takes. The arms of
+a union `u` are Structs called `u_CASE`, and `u` is any of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from ipckit.contracts.python import INDENT, WIDTH, docstring, quoted
+from ipckit.contracts.x.names import SCALARS, Names
+from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, Scope
+from ipckit.contracts.x.syntax import (
+    Arm,
+    Const,
+    Declaration,
+    Definition,
+    Enum,
+    Passed,
+    Procedure,
+    Program,
+    Struct,
+    Typedef,
+    Union,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ipckit.contracts.x.tokens import Token
+
+__all__ = ["source"]
+
+_MODULES: Final = {
+    "IntEnum": "enum",
+    "Meta": "msgspec",
+    "Struct": "msgspec",
+    "Switch": "ipckit.protocols.xdr_types",
+    "cases": "ipckit.protocols.xdr_types",
+    "dataclass": "dataclasses",
+    **dict.fromkeys(("Annotated", "ClassVar", "Final", "Protocol", "TypeAlias"), "typing"),
+}
+
+
+def source(names: Names, title: str, *, is_async: bool = False) -> str:
+    """Return the text of the module, its contracts for asyncio if so asked."""
+    return _Module(names, is_async=is_async).text(title)
+
+
+class _Module:
+    def __init__(self, names: Names, *, is_async: bool) -> None:
+        self._names = names
+        self._start = "async def" if is_async else "def"
+        self._imports: dict[str, set[str]] = {}
+        self._scope = Scope(CONSTANTS)
+        self._spelled: dict[str, str] = {}
+        self._aliased: dict[str, str] = {}
+        self._members: Mapping[str, object] = {}
+        for part in names.definitions:
+            if not isinstance(part, Passed):
+                self._spelled[part.name] = self._scope.spelled(part.name)
+
+    def text(self, title: str) -> str:
+        """Return the whole module."""
+        blocks = [*self._blocks()]
+        body = ""
+        for before, (kind, lines) in zip([("", []), *blocks], blocks, strict=False):
+            flat = kind == before[0] and kind in ("const", "passed")
+            gap = "" if flat else "\n" if body and {kind, before[0]} <= _FLAT else "\n\n"
+            body += gap + "".join(f"{line}\n" for line in lines)
+        head = "\n\n".join(["from __future__ import annotations", *self._import_blocks()])
+        return f"{docstring(title)}\n\n{head}\n{body}"
+
+    def _blocks(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the kind and the lines of each definition, what it needs at once before it."""
+        made: list[tuple[str, str, list[str]]] = []
+        for part in self._ordered():
+            if isinstance(part, Passed):
+                made.append(("passed", "", [f"# %{_shown(part.text)}".rstrip()]))
+            elif isinstance(part, Program):
+                made += self._program(part)
+            else:
+                made += self._definition(part)
+        for kind, name, lines in made:
+            if name in self._aliased:
+                alias = f"{self._aliased[name]}: {self._use('TypeAlias')} = {self._spelled[name]}"
+                lines = [*lines, *(["", ""] if kind == "class" else []), alias]
+                kind = "class" if kind == "class" else "alias"
+            yield kind, lines
+
+    def _ordered(self) -> Iterator[Definition | Passed]:
+        """Yield the definitions in the file's order, as far as Python can have them in that."""
+        done: set[str] = set()
+        defined = {p.name: p for p in self._names.definitions if not isinstance(p, Passed)}
+        for part in self._names.definitions:
+            if isinstance(part, Passed):
+                yield part
+                continue
+            waiting: list[Definition] = [part]
+            while waiting:
+                missing = [
+                    defined[name]
+                    for name in self._at_once(waiting[-1])
+                    if name in defined and name not in done
+                ]
+                if missing:
+                    waiting += missing
+                    continue
+                ready = waiting.pop()
+                if ready.name not in done:
+                    done.add(ready.name)
+                    yield ready
+
+    def _at_once(self, part: Definition) -> Iterator[str]:
+        """Yield what Python evaluates with a definition: annotations within classes wait."""
+        if isinstance(part, Const):
+            yield from self._constant_names([part.value])
+        elif isinstance(part, Typedef):
+            yield part.declaration.type
+            yield from self._constant_names([part.declaration.bound])
+        elif isinstance(part, Union):
+            yield part.discriminant.type
+            yield from self._constant_names(case for arm in part.arms for case in arm.cases)
+
+    def _constant_names(self, words: Iterable[Token | None]) -> Iterator[str]:
+        for word in words:
+            if word is not None and word.kind == "name" and self._is_constant(word.text):
+                yield word.text
+
+    def _is_constant(self, name: str) -> bool:
+        return name in self._spelled and name not in self._names.types
+
+    def _import_blocks(self) -> Iterator[str]:
+        modules = sorted(self._imports, key=lambda name: (bool(self._imports[name]), name))
+        for standard in (True, False):
+            lines = [
+                f"from {module} import {', '.join(sorted(self._imports[module]))}"
+                if self._imports[module]
+                else f"import {module}"
+                for module in modules
+                if (module.partition(".")[0] in sys.stdlib_module_names) is standard
+            ]
+            if lines:
+                yield "\n".join(lines)
+
+    def _use(self, name: str) -> str:
+        self._imports.setdefault(_MODULES.get(name, "ipckit.types"), set()).add(name)
+        return name
+
+    # Definitions
+
+    def _definition(self, part: Definition) -> Iterator[tuple[str, str, list[str]]]:
+        self._members = {}
+        name = self._spelled[part.name]
+        if isinstance(part, Const):
+            text = quoted(part.value.text[1:-1])
+            value = text if part.value.kind == "text" else self._number(part.value)
+            yield "const", part.name, [f"{name}: {self._use('Final')} = {value}"]
+        elif isinstance(part, Typedef):
+            start = f"{name}: {self._use('TypeAlias')} = "
+            yield "alias", part.name, self._line(start, self._type(part.declaration))
+        elif isinstance(part, Enum):
+            yield "class", part.name, self._enum(part, name)
+        elif isinstance(part, Struct):
+            yield "class", part.name, self._struct(part, name)
+        elif isinstance(part, Union):
+            yield from self._union(part, name)
+
+    def _enum(self, part: Enum, name: str) -> list[str]:
+        scope = Scope(MEMBERS)
+        members = zip(part.members, self._names.members(part), strict=True)
+        return [
+            f"class {name}({self._use('IntEnum')}):",
+            *(
+                f"{INDENT}{scope.spelled(member)} = "
+                + (_literal(said.value, value) if said.value is not None else str(value))
+                for said, (member, value) in members
+            ),
+        ]
+
+    def _struct(self, part: Struct, name: str) -> list[str]:
+        self._members = _spelled(part.members)
+        lines = [f"@{self._use('dataclass')}", f"class {name}:"]
+        for declared, member in zip(part.members, self._members, strict=True):
+            lines += self._line(f"{INDENT}{member}: ", self._type(declared))
+        return lines
+
+    def _union(self, part: Union, name: str) -> Iterator[tuple[str, str, list[str]]]:
+        arms: list[str] = []
+        for arm in part.arms:
+            self._members = _spelled([part.discriminant, arm.declaration])
+            label = arm.cases[0].text.strip("'").replace("-", "minus_") if arm.cases else "default"
+            plain = label if label.replace("_", "a").isalnum() else f"x{ord(label):02x}"
+            arms.append(self._scope.spelled(f"{part.name}_{plain}"))
+            yield "class", "", self._arm(part, arm, arms[-1])
+        self._members = {}
+        start = f"{name}: {self._use('TypeAlias')} = "
+        text = f"{start}{' | '.join(arms)}"
+        if len(text) > WIDTH:
+            inner = "\n".join(f"{INDENT}{'| ' if n else ''}{arm}" for n, arm in enumerate(arms))
+            text = f"{start}(\n{inner}\n)"
+        yield "alias", part.name, [text]
+
+    def _arm(self, part: Union, arm: Arm, name: str) -> list[str]:
+        members = [*self._members]
+        tag = "" if "type" not in members else f', tag_field="{name}"'
+        lines = [f"class {name}({self._use('Struct')}, tag=True{tag}):"]
+        switched = self._names.discriminant(part)
+        kind = self._plain(part.discriminant.type)
+        said = [self._case(switched, case) for case in arm.cases]
+        if len(said) == 1:
+            of = f"{self._use('ClassVar')}[{self._use('Switch')}[{kind}]]"
+            lines.append(f"{INDENT}{members[0]}: {of} = {said[0]}")
+        elif said:
+            self._use("cases")
+            of_cases = self._use("Annotated"), [kind, f"cases({', '.join(said)})"]
+            lines += self._line(f"{INDENT}{members[0]}: ", of_cases)
+        else:
+            lines.append(f"{INDENT}{members[0]}: {self._use('Switch')}[{kind}]")
+        if not arm.declaration.is_void:
+            lines += self._line(f"{INDENT}{members[1]}: ", self._type(arm.declaration))
+        return lines
+
+    def _case(self, switched: Enum | str, case: Token) -> str:
+        value = self._names.number(case)
+        if switched == "bool":
+            return str(bool(value))
+        if isinstance(switched, str):
+            return self._number(case)
+        scope = Scope(MEMBERS)
+        members = [(m, scope.spelled(m), v) for m, v in self._names.members(switched)]
+        found = next((m for m in members if m[0] == case.text), None)
+        found = found or next(m for m in members if m[2] == value)
+        return f"{self._defined(switched.name)}.{found[1]}"
+
+    # Programs
+
+    def _program(self, part: Program) -> Iterator[tuple[str, str, list[str]]]:
+        self._imports.setdefault("ipckit", set())
+        self._members = {}
+        name, number = self._spelled[part.name], self._number(part.number)
+        yield "const", part.name, [f"{name}: {self._use('Final')} = {number}"]
+        for version in part.versions:
+            wanted = version.name
+            if wanted in self._spelled or wanted in self._versions_elsewhere(part):
+                wanted = f"{part.name}_{version.name}"
+            spelled = self._scope.spelled(wanted, public=True)
+            hints = {"program": name, "version": str(self._names.number(version.number))}
+            hints["program_name"] = quoted(part.name)
+            if spelled != version.name:
+                hints["version_name"] = quoted(version.name)
+            yield "class", "", [*_hint("", hints), *self._version(version, spelled)]
+
+    def _versions_elsewhere(self, part: Program) -> set[str]:
+        return {
+            version.name
+            for other in self._names.definitions
+            if isinstance(other, Program) and other is not part
+            for version in other.versions
+        }
+
+    def _version(self, version: Version, name: str) -> list[str]:
+        lines = [f"class {name}({self._use('Protocol')}):"]
+        scope = Scope(FIELDS)
+        operations = [scope.spelled(p.name, public=True) for p in version.procedures]
+        for index, (procedure, operation) in enumerate(
+            zip(version.procedures, operations, strict=True)
+        ):
+            hints = {"procedure": str(self._names.number(procedure.number))}
+            if operation != procedure.name:
+                hints["name"] = quoted(procedure.name)
+            self._members = dict.fromkeys(operations)
+            lines += [""] if index else []
+            lines += [*_hint(INDENT, hints), *self._operation(procedure, operation)]
+        return lines
+
+    def _operation(self, procedure: Procedure, name: str) -> list[str]:
+        parameters = _spelled(procedure.arguments)
+        typed = [
+            f"{parameter}: {_joined(self._type(declared))}"
+            for parameter, declared in zip(parameters, procedure.arguments, strict=True)
+        ]
+        result = _joined(self._type(procedure.result))
+        start = f"{INDENT}{self._start} {name}("
+        line = f"{start}{', '.join(['self', *typed])}) -> {result}: ..."
+        if len(line) <= WIDTH:
+            return [line]
+        inner = [f"{INDENT * 2}{parameter}," for parameter in ("self", *typed)]
+        return [start, *inner, f"{INDENT}) -> {result}: ..."]
+
+    # Types
+
+    def _type(self, declared: Declaration) -> str | tuple[str, list[str]]:
+        """Return an annotation, or what it is made of where it may need several lines."""
+        if declared.type == "opaque":
+            return self._sized(self._builtin("bytes"), declared)
+        if declared.type == "string":
+            return self._sized(self._builtin("str"), declared)
+        plain = self._plain(declared.type)
+        if declared.form == "plain":
+            return plain
+        if declared.form == "optional":
+            if not self._names.is_optional(declared.type):
+                return f"{plain} | None"
+            # None in None has one value too few; RFC 4506 (4.19) says that T *p is T p<1>.
+            self._use("Annotated")
+            self._use("Meta")
+            return "Annotated", [f"{self._builtin('list')}[{plain}]", "Meta(max_length=1)"]
+        return self._sized(f"{self._builtin('list')}[{plain}]", declared)
+
+    def _sized(self, text: str, declared: Declaration) -> str | tuple[str, list[str]]:
+        if declared.bound is None:
+            return text
+        self._use("Annotated")
+        self._use("Meta")
+        size = self._number(declared.bound)
+        least = f"min_length={size}, " if declared.form == "fixed" else ""
+        return "Annotated", [text, f"Meta({least}max_length={size})"]
+
+    def _plain(self, name: str) -> str:
+        if name == "void":
+            return "None"
+        if name in self._names.types:
+            return self._defined(name)
+        scalar = SCALARS[name]
+        return self._builtin("bool") if scalar == "bool" else self._use(scalar)
+
+    def _defined(self, name: str) -> str:
+        """Return how a type is called where a member of the class may have its name."""
+        spelled = self._spelled[name]
+        if spelled not in self._members:
+            return spelled
+        if name not in self._aliased:
+            self._aliased[name] = self._scope.spelled(f"_{spelled}")
+        return self._aliased[name]
+
+    def _builtin(self, name: str) -> str:
+        if name not in self._members:
+            return name
+        self._imports.setdefault("builtins", set())
+        return f"builtins.{name}"
+
+    def _number(self, word: Token) -> str:
+        """Return a number as the file has it: by the constant's name where that is its own."""
+        spelled = self._spelled.get(word.text, "")
+        if word.kind == "name" and self._is_constant(word.text) and spelled not in self._members:
+            return spelled
+        return _literal(word, self._names.number(word))
+
+    def _line(self, start: str, text: str | tuple[str, list[str]]) -> list[str]:
+        joined = _joined(text)
+        if isinstance(text, str) or len(start) + len(joined) <= WIDTH:
+            return [f"{start}{joined}"]
+        indent = " " * (len(start) - len(start.lstrip()))
+        inner = [f"{indent}{INDENT}{part}," for part in text[1]]
+        return [f"{start}{text[0]}[", *inner, f"{indent}]"]
+
+
+_FLAT: Final = {"const", "passed", "alias"}
+
+
+def _joined(text: str | tuple[str, list[str]]) -> str:
+    return text if isinstance(text, str) else f"{text[0]}[{', '.join(text[1])}]"
+
+
+def _spelled(declared: Iterable[Declaration]) -> dict[str, None]:
+    """Return the names of members or parameters in their order."""
+    scope = Scope(FIELDS)
+    return {scope.spelled(d.name): None for d in declared if not d.is_void}
+
+
+def _hint(indent: str, keys: dict[str, str]) -> list[str]:
+    said = ['"sunrpc"', *(f"{key}={value}" for key, value in keys.items())]
+    line = f"{indent}@ipckit.hint({', '.join(said)})"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{indent}@ipckit.hint(", *(f"{indent}{INDENT}{part}," for part in said), f"{indent})"]
+
+
+def _literal(word: Token, value: int) -> str:
+    """Return a number in the notation of the file."""
+    text = word.text.lower().removeprefix("-")
+    if word.kind != "number" or not text.startswith("0") or text.strip("0") == "":
+        return str(value)
+    return f"{value:#X}".replace("X", "x") if text.startswith("0x") else f"{value:#o}"
+
+
+def _shown(text: str) -> str:
+    """Return a line of C as a comment can hold it."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.expandtabs(4)
+    )
