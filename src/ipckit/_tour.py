@@ -6,11 +6,11 @@ shows; only addresses, and the paths of Python and of the file, are put in.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import difflib
 import importlib.util
 import os
-import re
 import shlex
 import shutil
 import socket
@@ -103,10 +103,16 @@ def _row(pair: Pair) -> tuple[_registry.Row | None, str]:
 def _imported(recipes: Sequence[Recipe]) -> Iterator[str]:
     """Yield the libraries that Python recipes import."""
     for recipe in recipes:
-        if recipe.path.suffix == ".py":
-            text = recipe.path.read_text(encoding="utf-8")
-            names = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)
-            yield from (name for name in names if name not in sys.stdlib_module_names)
+        if recipe.path.suffix != ".py":
+            continue
+        for node in ast.parse(recipe.path.read_text(encoding="utf-8")).body:
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            tops = (name.partition(".")[0] for name in names)
+            yield from (name for name in tops if name not in sys.stdlib_module_names)
 
 
 class _Failed(Exception):
