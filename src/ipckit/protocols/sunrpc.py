@@ -1,0 +1,398 @@
+"""Sun RPC, RFC 5531, without input or output: calls and replies of typed procedures.
+
+The layers below are `sunrpc_messages`, headers and refusals, and `sunrpc_records`, how messages
+stand in a stream; arguments and results are XDR. A datagram is a message without a mark.
+
+Parameters follow each other, as `rpcgen -N` has them: one parameter is the argument of rpcgen's own
+style. No parameter, and a result of None, are void.
+
+Faults. A procedure of an imported `.x` has none: what its servant raises is SYSTEM_ERR. With
+`faults`, the result of a contract of ours is a union, which says what was raised::
+
+    union result switch (int outcome) {
+    case 0: T value;
+    case 1: struct { string kind<>; string message<>; } fault;
+    case 2: E details;                       the declared exceptions, in their order
+    };
+
+One-way calls are RFC 5531's batching: nothing is sent back. Limits: `nesting`, see `xdr`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+
+from ipckit._contract import bounded, nullable, typed_exceptions
+from ipckit.errors import BadArguments, ContractError, Fault, IpcError, ProtocolError, fault
+from ipckit.protocols.sunrpc_messages import (
+    Accept,
+    AuthStat,
+    AuthSys,
+    Procedure,
+    Refusal,
+    Reply,
+    Request,
+    credentials_of,
+    error_of,
+    message_of,
+    no_credentials,
+)
+from ipckit.protocols.sunrpc_records import Out, Protocol, records, too_large
+from ipckit.protocols.xdr import Codec, codec_of, codec_of_fields
+from ipckit.protocols.xdr_annotations import record, shape_of
+from ipckit.protocols.xdr_shapes import MOST, Arm, Number, Opaque, Record, Shape, Union
+
+if TYPE_CHECKING:
+    from ipckit._contract import Contract, Operation
+
+__all__ = [
+    "NULL",
+    "Accept",
+    "AuthStat",
+    "AuthSys",
+    "ClientOperation",
+    "Framing",
+    "Procedure",
+    "Protocol",
+    "Refusal",
+    "Reply",
+    "Request",
+    "ServerOperation",
+    "credentials_of",
+    "datagram",
+    "decode",
+    "procedure_numbers",
+    "records",
+    "refusal",
+    "unanswerable",
+]
+
+MECHANISM: Final = "sunrpc"
+NULL: Final = 0
+"""The procedure that every version of every program has: nothing in, nothing out."""
+UNDECODABLE: Final = "the arguments could not be decoded"
+"""The details of a BadArguments that is GARBAGE_ARGS, and not the servant's own."""
+_ONE_WAY: Final = 0x80000000
+"""Set in the xid of a call without a reply, so that none of the others is taken for it."""
+_SUCCESS: Final = struct.pack(">5I", 1, 0, 0, 0, 0)
+_REPLY: Final = struct.Struct(">7I")
+_XID: Final = struct.Struct(">I")
+_LAST: Final = 0x80000000
+_EMPTY: Final = bytes(4)
+
+Framing = Callable[[Sequence[bytes]], Out]
+"""How a message is sent: `records` in a stream, `datagram` alone."""
+
+
+def datagram(parts: Sequence[bytes]) -> bytes:
+    """Return a message as a datagram has it, without a mark."""
+    return b"".join(parts)
+
+
+def decode(data: bytes | bytearray | memoryview, limit: int) -> Request | Reply:
+    """Read one whole message, as from a datagram; raises ProtocolError or LimitExceeded."""
+    if len(data) > limit:
+        raise too_large(len(data), limit)
+    return message_of(bytes(data))
+
+
+def procedure_numbers(contract: Contract) -> dict[str, int]:
+    """Return the procedure number of each operation: as hinted, else its place, from 1."""
+    numbers: dict[str, int] = {}
+    owners: dict[int, str] = {NULL: "the NULL procedure"}
+    for place, (name, operation) in enumerate(contract.operations.items(), 1):
+        number = operation.hints.get(MECHANISM, {}).get("procedure", place)
+        if type(number) is not int or not 0 <= number <= MOST:
+            raise ContractError(
+                f"{contract.name}.{name}: procedure={number!r} is no number from 1 to {MOST}"
+            )
+        if number in owners:
+            raise ContractError(
+                f"{contract.name}.{name}: procedure {number} is that of {owners[number]}; "
+                f'say another by @ipckit.hint("{MECHANISM}", procedure=...)'
+            )
+        owners[number], numbers[name] = name, number
+    return numbers
+
+
+class Answer(msgspec.Struct, gc=False):
+    """A reply that was read in one typed step."""
+
+    id: int
+    error: None
+    result: Any
+
+
+class ClientOperation:
+    """One procedure as a client speaks it: its calls' octets, and its typed results.
+
+    `credentials` stand in each call as `AuthSys.encoded` returns them; without, AUTH_NONE.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        where: str,
+        procedure: Procedure,
+        *,
+        framing: Framing = records,
+        credentials: bytes = b"",
+        faults: bool = False,
+    ) -> None:
+        self.name = operation.name
+        self.nullable = nullable(operation.result)
+        self._where = where
+        self._procedure = procedure
+        self._framing = framing
+        self._head = b"".join(
+            (
+                struct.pack(">5I", 0, 2, *procedure),
+                credentials or no_credentials(),
+                no_credentials(),
+            )
+        )
+        self._arguments = operation.arguments
+        self._parameters = _arguments_codec(operation, where)
+        self._faults = faults
+        self._value = _result_codec(operation, f"{where}: the result", faults=faults)
+        self._put = _ending(self._value.shape)
+        self._one_way = itertools.count(int.from_bytes(os.urandom(4)))
+        # The shortcut: a reply that came whole and alone is read in one typed step.
+        self.decode = self._shortcut if bounded(operation.result) else _no_shortcut
+
+    def request(self, identity: int, args: Sequence[Any] | msgspec.Struct) -> Out:
+        """Return the octets of a call; raises MarshalError for what does not fit the types."""
+        if type(args) is not self._arguments:
+            args = self._bound(args)
+        return self._framing((_XID.pack(identity) + self._head, *self._parameters.parts(args)))
+
+    def notification(self, args: Sequence[Any] | msgspec.Struct) -> Out:
+        """Return the octets of a call that nobody answers."""
+        return self.request(next(self._one_way) % _ONE_WAY | _ONE_WAY, args)
+
+    def result(self, reply: Reply, nesting: int) -> Any:
+        """Return the typed result, or raise what the reply stands for."""
+        if reply.error is not None:
+            raise error_of(reply.error, self._where, self._procedure)
+        value = _decoded(self._value, reply, nesting, self._put)
+        if not self._faults:
+            return value
+        if isinstance(value, _Returned):
+            return value.value
+        raise fault(value.kind, value.message) if isinstance(value, _Faulted) else value
+
+    def _bound(self, args: Any) -> msgspec.Struct:
+        """Return positional arguments as the operation's Struct."""
+        try:
+            return self._arguments(*args)
+        except TypeError:
+            names = ", ".join(name for _, name, _ in _fields(self._parameters.shape)) or "none"
+            raise BadArguments(
+                f"{self._where}: the operation takes {names}, got {len(args)} arguments"
+            ) from None
+
+    def _shortcut(self, data: memoryview) -> Answer:
+        """Read a record that is one whole successful reply; raises whatever it is not."""
+        whole = bytes(data)
+        mark, xid, kind, denied, _, verifier, accepted = _REPLY.unpack_from(whole)
+        if mark != _LAST | len(whole) - 4 or kind != 1 or denied or verifier or accepted:
+            raise ProtocolError("not one whole successful reply", executed="maybe")
+        value = self._value.decode(whole, _REPLY.size)
+        if self._faults:
+            if type(value) is not _Returned:
+                raise ProtocolError("not one whole successful reply", executed="maybe")
+            value = value.value
+        return Answer(xid, None, value)
+
+
+def _no_shortcut(data: memoryview) -> Any:
+    raise ProtocolError("the depth of this result is looked at first", executed="maybe")
+
+
+class ServerOperation:
+    """One procedure as a server speaks it: its typed arguments, and its replies' octets."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        where: str,
+        *,
+        framing: Framing = records,
+        faults: bool = False,
+    ) -> None:
+        self.oneway = operation.oneway
+        self._framing = framing
+        self._arguments = _arguments_codec(operation, where)
+        self._put = _ending(self._arguments.shape)
+        self._faults = faults
+        self._raises = typed_exceptions(operation)
+        self._value = _result_codec(operation, f"{where}: the result", faults=faults)
+
+    def arguments(self, request: Request, nesting: int) -> Any:
+        """Return the typed arguments; raises BadArguments, to be answered by GARBAGE_ARGS."""
+        try:
+            return _decoded(self._arguments, request, nesting, self._put)
+        except IpcError as error:
+            raise BadArguments(str(error), UNDECODABLE) from None
+
+    def result(self, identity: int, value: Any) -> Out:
+        """Return the octets of a successful reply; raises MarshalError."""
+        parts = self._value.parts(_Returned(value) if self._faults else value)
+        return self._framing((_XID.pack(identity) + _SUCCESS, *parts))
+
+    def failure(self, identity: int, error: Fault) -> Out:
+        """Return the octets of a reply to a call that failed."""
+        if error.details is UNDECODABLE:
+            return refusal(identity, Refusal(Accept.GARBAGE_ARGS), self._framing)
+        if not self._faults:
+            return refusal(identity, Refusal(Accept.SYSTEM_ERR), self._framing)
+        return self._framing((_XID.pack(identity) + _SUCCESS, *self._fault(error)))
+
+    def _fault(self, error: Fault) -> Sequence[bytes]:
+        """Return a fault as its own type where that is declared, else as kind and message."""
+        make = self._raises.get(error.kind)
+        if make is not None:
+            try:
+                return self._value.parts(make(error.details))
+            except Exception:  # noqa: BLE001, S110  (the exception's own code, with odd details)
+                pass
+        return self._value.parts(_Faulted(_plain(error.kind), _plain(error.message)))
+
+
+def refusal(identity: int, why: Refusal, framing: Framing = records) -> Out:
+    """Return the octets of a reply without results."""
+    return framing((_XID.pack(identity) + why.encoded(),))
+
+
+def unanswerable(
+    request: Request,
+    programs: Mapping[int, Mapping[int, Collection[int]]],
+    framing: Framing = records,
+) -> Out:
+    """Return the reply to a call of no operation: the NULL procedure's, or the refusal due.
+
+    `programs` are the procedure numbers by program and version.
+    """
+    why = request.refused or _lack(request, programs)
+    if why is None:
+        return framing((_XID.pack(request.id) + _SUCCESS,))
+    return refusal(request.id, why, framing)
+
+
+def _lack(
+    request: Request, programs: Mapping[int, Mapping[int, Collection[int]]]
+) -> Refusal | None:
+    assert request.method is not None
+    program, version, number = request.method
+    versions = programs.get(program)
+    if not versions:
+        return Refusal(Accept.PROG_UNAVAIL)
+    if version not in versions:
+        return Refusal(Accept.PROG_MISMATCH, min(versions), max(versions))
+    if number != NULL:
+        return Refusal(Accept.PROC_UNAVAIL)
+    return Refusal(Accept.GARBAGE_ARGS) if len(request.data) > request.start else None
+
+
+# The types of arguments and results
+
+
+@dataclass
+class _Returned:
+    value: Any
+
+
+@dataclass
+class _Faulted:
+    kind: str
+    message: str
+
+
+def _plain(text: str) -> str:
+    """Return a text so that it has a UTF-8 form."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _arguments_codec(operation: Operation, where: str) -> Codec:
+    parameters = [(f"p{i}", p.name, p.type) for i, p in enumerate(operation.parameters)]
+    return codec_of_fields(operation.arguments, parameters, where)
+
+
+def _result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
+    if not faults:
+        return codec_of(operation.result, where)
+    value = ("value", "value", shape_of(operation.result, where))
+    arms = [
+        Arm(Record(_Returned, fields=[value]), (0,)),
+        Arm(record(_Faulted, [("kind", "kind", str), ("message", "message", str)], where), (1,)),
+    ]
+    for number, kind in enumerate(operation.raises, len(arms)):
+        annotations = typing.get_type_hints(kind, include_extras=True)
+        names = [field.name for field in fields(cast("Any", kind))]
+        details = record(kind, [(name, name, annotations[name]) for name in names], where)
+        details.named = True
+        arms.append(Arm(details, (number,)))
+    return Codec(Union(Number("i", "Int32"), arms), where)
+
+
+def _fields(shape: Shape) -> Sequence[tuple[str, str, Shape]]:
+    return shape.fields if isinstance(shape, Record) else ()
+
+
+# A large opaque at the end of a message, which stands in its tail
+
+
+def _decoded(
+    codec: Codec,
+    message: Request | Reply,
+    nesting: int,
+    put: Callable[[Any, bytes], Any] | None,
+) -> Any:
+    """Return the value of a message; `put` makes its tail the end of a value without it."""
+    data, tail = message.data, message.tail
+    if tail is None:
+        return codec.decode(data, message.start, nesting=nesting)
+    if put is not None:
+        (size,) = _XID.unpack_from(data, len(data) - 4)
+        try:
+            value = put(
+                codec.decode(data[:-4] + _EMPTY, message.start, nesting=nesting),
+                tail if size == len(tail) else tail[:size],
+            )
+        except IpcError:
+            value = None
+        if value is not None and not any(tail[size:]):
+            return value
+    return codec.decode(data + tail, message.start, nesting=nesting)
+
+
+def _ending(shape: Shape) -> Callable[[Any, bytes], Any] | None:
+    """Return how the last octets of a value are put into it, if it ends in plain octets."""
+    match shape:
+        case Opaque(kind=kind, least=0, most=most) if kind is bytes and most == MOST:
+            return lambda _, tail: tail
+        case Record(fields=[*_, (name, _, inner)]) if _is_tail(inner):
+            return lambda value, tail: _put(value, name, tail)
+        case Union(arms=[Arm(record=Record(kind=kind, fields=[(name, _, inner)])), *_]):
+            if kind is _Returned and _is_tail(inner):
+                return lambda value, tail: (
+                    _put(value, name, tail) if isinstance(value, _Returned) else None
+                )
+    return None
+
+
+def _is_tail(shape: Shape) -> bool:
+    return isinstance(shape, Opaque) and _ending(shape) is not None
+
+
+def _put(value: Any, name: str, tail: bytes) -> Any:
+    setattr(value, name, tail)
+    return value
