@@ -7,7 +7,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from ipckit.errors import ConnectFailed
+from ipckit.errors import ConnectFailed, TransportError
 from ipckit.process._drain import Budget, Called, Collected, Feed, Sink, Streamed, Tail, enlarge
 from ipckit.process._plan import file_input, file_output
 from ipckit.process._result import named, text_of
@@ -45,7 +45,7 @@ class Plumbing:
             # The ends that the programs have: held open here, they would never end.
             with contextlib.ExitStack() as theirs:
                 self._start(theirs)
-        except ConnectFailed:
+        except TransportError:
             raise
         except OSError as error:
             where = f": {os.fspath(error.filename)}" if error.filename is not None else ""

@@ -67,11 +67,7 @@ class Child:
                 executed="maybe",
             )
         if self.usage is None:
-            raise ConnectionLost(
-                f"{named([self.args])}: its exit status was lost: SIGCHLD is ignored in this "
-                "process, or other code here waits for every child",
-                executed="maybe",
-            )
+            raise _status_lost(self.args)
         code = os.waitstatus_to_exitcode(self.status)
         return Stage(
             args=self.args,
@@ -144,6 +140,8 @@ class Group:
         except OSError as error:
             popen.kill()
             popen.wait(PATIENCE)
+            if isinstance(error, ProcessLookupError):  # it has ended, and left no zombie
+                raise _status_lost(args) from None
             raise ConnectFailed(_not_started(args, cwd, error), executed="maybe") from None
         self.children.append(Child(popen, args, pidfd, started))
 
@@ -259,6 +257,14 @@ def _await_end(child: Child, until: float) -> None:
         poll = select.poll()
         poll.register(child.pidfd, select.POLLIN)
         poll.poll(max(until - time.monotonic(), 0) * 1000)
+
+
+def _status_lost(args: tuple[str, ...]) -> ConnectionLost:
+    return ConnectionLost(
+        f"{named([args])}: its exit status was lost: SIGCHLD is ignored in this process, or other "
+        "code here waits for every child",
+        executed="maybe",
+    )
 
 
 _ADVICE: Final = {
