@@ -9,13 +9,14 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import apt_packages
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A Debian package, the command that shows that it or its like is there, and its purpose."""
+    """A Debian package, the command or file that shows that it is there, and its purpose."""
 
     package: str
     command: str
@@ -29,6 +30,11 @@ PEERS = (
     Peer("gdb", "gdb", "a machine interface and a pager, asked at its prompt"),
     Peer("jq", "jq", "a coprocess that answers line by line only when told to"),
     Peer("less", "less", "a screen that keys turn the pages of"),
+    Peer(
+        "libtirpc-dev",
+        "/usr/include/tirpc/rpc/rpc.h",
+        "XDR and Sun RPC in C, beside which ours is read and written",
+    ),
     Peer("libxmlrpc-core-c3-dev", "xmlrpc", "an XML-RPC client in C calls our server"),
     Peer(
         "neovim",
@@ -41,17 +47,22 @@ PEERS = (
     Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
     Peer("procps", "top", "a screen that moves by itself"),
     Peer("redis-server", "redis-server", "inline commands over a raw stream"),
+    Peer("rpcsvc-proto", "rpcgen", "makes C of .x files"),
     Peer("socat", "socat", "a raw peer for every stream and datagram"),
     Peer("sqlite3", "sqlite3", "a language with quoting, asked at its prompt"),
 )
 
 
 def missing() -> list[Peer]:
-    """The peers whose command is not found; daemons are looked for in sbin too."""
+    """The peers whose command or file is not found; daemons are looked for in sbin too."""
     path = os.pathsep.join(
         [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
     )
-    return [peer for peer in PEERS if shutil.which(peer.command, path=path) is None]
+    return [
+        peer
+        for peer in PEERS
+        if shutil.which(peer.command, path=path) is None and not Path("/", peer.command).is_file()
+    ]
 
 
 def main() -> int:
