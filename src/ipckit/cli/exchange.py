@@ -32,18 +32,27 @@ def add(commands: Commands) -> None:
         examples=[
             f"ipckit export {_CALCULATOR} --to openrpc",
             f"ipckit export {_CALCULATOR} --to python --async",
+            f"ipckit export {_CALCULATOR} --to x",
         ],
     )
     parser.add_argument("target", metavar="TARGET|FILE")
-    parser.add_argument("--to", required=True, choices=("openrpc", "python"), help="the format")
+    parser.add_argument(
+        "--to", required=True, choices=("openrpc", "python", "x"), help="the format"
+    )
     _add_writing(parser)
     parser = commands.add(
         "import",
         run_import,
-        "write a contract file (OpenRPC) as a Python module",
+        "write a contract file (OpenRPC, .x of Sun RPC) as a Python module",
         examples=[f"{_EXPORTED} && ipckit import contract.json -o contract.py"],
     )
     parser.add_argument("target", metavar="FILE")
+    parser.add_argument(
+        "-I", dest="include", action="append", default=[], metavar="DIR", help="folder of includes"
+    )
+    parser.add_argument(
+        "-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]", help="define"
+    )
     _add_writing(parser)
 
 
@@ -59,15 +68,20 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write the contract in the format asked for."""
-    if options.to == "openrpc" and options.is_async:
-        raise UsageError("--async is for --to python; an OpenRPC document has one form")
+    if options.to != "python" and options.is_async:
+        raise UsageError(f"--async is for --to python; {options.to} has one form")
     contract = contract_from(options.target)
-    text = _openrpc(contract) if options.to == "openrpc" else _python(contract, options)
-    return _write(text, options.output)
+    if options.to == "python":
+        return _write(_python(contract, options), options.output)
+    return _write((_x if options.to == "x" else _openrpc)(contract), options.output)
 
 
 def run_import(options: argparse.Namespace) -> int:
     """Write the contract file as Python."""
+    if options.target.endswith(".x"):
+        return _write(_from_x(options), options.output)
+    if options.include or options.defines:
+        raise UsageError("-I and -D are for .x files")
     return _write(_python(contract_from(options.target), options), options.output)
 
 
@@ -81,6 +95,24 @@ def _python(contract: Contract, options: argparse.Namespace) -> str:
     from ipckit.contracts import python
 
     return python.source(contract, is_async=options.is_async)
+
+
+def _x(contract: Contract) -> str:
+    from ipckit.contracts import x
+
+    return x.text(contract)
+
+
+def _from_x(options: argparse.Namespace) -> str:
+    from ipckit.contracts import x
+
+    defines = {
+        name: value if equals else "1"
+        for name, equals, value in (text.partition("=") for text in options.defines)
+    }
+    return x.python(
+        options.target, include=options.include, defines=defines, is_async=options.is_async
+    )
 
 
 def _write(text: str, path: str | None) -> int:

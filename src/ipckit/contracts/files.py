@@ -34,7 +34,12 @@ def contract_behind(found: Any) -> Contract:
 
 
 def read(path: str | os.PathLike[str]) -> Contract:
-    """Return the contract of a contract file: an OpenRPC document. Raises ContractError."""
+    """Return the contract of a contract file: an OpenRPC document, or an `.x` file of one version.
+
+    Raises ContractError.
+    """
+    if Path(path).suffix == ".x":
+        return _only(path)
     try:
         text = Path(path).read_bytes()
     except OSError as error:
@@ -47,3 +52,15 @@ def read(path: str | os.PathLike[str]) -> Contract:
         return openrpc.contract(document)
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
+
+
+def _only(path: str | os.PathLike[str]) -> Contract:
+    from ipckit.contracts import x
+
+    found = x.contracts(x.load(path))
+    if len(found) == 1:
+        return contract_of(*found.values())
+    if not found:
+        raise ContractError(f"{path} has no program, so nothing to call")
+    ways = ", ".join(f"{path}:{name}" for name in found)
+    raise ContractError(f"{path} has several contracts; name one: {ways}")

@@ -2,6 +2,7 @@
 
 package.module:Name      a module that can be imported, or lies in the current folder
 folder/file.py:Name      a file
+folder/file.x:NAME       a version of a program of Sun RPC
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def is_target(text: str) -> bool:
     module, colon, name = text.rpartition(":")
     named = bool(colon) and all(part.isidentifier() for part in name.split("."))
     return named and (
-        module.endswith(".py") or all(part.isidentifier() for part in module.split("."))
+        module.endswith((".py", ".x")) or all(part.isidentifier() for part in module.split("."))
     )
 
 
@@ -37,7 +38,7 @@ def load(text: str) -> Any:
     if not is_target(text):
         raise ContractError(f"{text!r} is no target; write module:Name or path/file.py:Name")
     place, _, name = text.rpartition(":")
-    found: Any = _file(place) if place.endswith(".py") else _module(place)
+    found: Any = _file(place) if place.endswith((".py", ".x")) else _module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
@@ -62,6 +63,10 @@ def _module(name: str) -> ModuleType:
 
 def _file(text: str) -> ModuleType:
     path = Path(text)
+    if path.suffix == ".x":
+        from ipckit.contracts import x
+
+        return x.load(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ContractError(f"there is no file {text}")

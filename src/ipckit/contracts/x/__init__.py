@@ -2,6 +2,7 @@
 
     load("simp.x").SIMP_VERS          the contracts of a file, in memory
     python("simp.x")                  the same as the text of a Python module
+    text(SIMP_VERS)                   the `.x` file that a contract needs
 
 Whatever is wrong in a file is a ContractError that begins with the place: `simp.x:7:12: expected`.
 """
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipckit.contracts.x import python as _python
+from ipckit.contracts.x.export import text
 from ipckit.contracts.x.names import Names
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-__all__ = ["load", "python"]
+__all__ = ["contracts", "load", "python", "text"]
 
 
 def python(
@@ -52,3 +54,12 @@ def load(
     sys.modules[module.__name__] = module
     exec(compile(text, f"<{path}>", "exec"), vars(module))  # noqa: S102  (our own text)
     return module
+
+
+def contracts(module: types.ModuleType) -> dict[str, type]:
+    """Return the contracts of a module that `load` returned, by their names in the file's order."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(value, "_is_protocol", False) and value.__module__ == module.__name__
+    }

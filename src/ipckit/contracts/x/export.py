@@ -1,0 +1,394 @@
+"""The `.x` file that a contract needs, so that C programs made by rpcgen can speak to it.
+
+Everything stands there as the codec reads it. What XDR has no word for, such as the pattern of a
+text, is a comment; what cannot cross at all is refused by name. A contract that no `.x` file hints
+at is one of ours: its procedures are numbered as they stand, and what each returns is a union of
+the value, a fault in words, and the exceptions that it declares.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+import typing
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final
+
+from ipckit._contract import (
+    Contract,
+    Operation,
+    callback_of,
+    contract_of,
+    is_reference,
+    stream_item,
+    type_name,
+)
+from ipckit.contracts.x.parser import KEYWORDS
+from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
+from ipckit.errors import ContractError, NotSupported
+from ipckit.protocols.xdr_annotations import record, shape_of
+from ipckit.protocols.xdr_shapes import (
+    MOST,
+    Arm,
+    Boolean,
+    Checked,
+    Enumeration,
+    Items,
+    Number,
+    Opaque,
+    Optional,
+    Pairs,
+    Record,
+    Row,
+    Shape,
+    Text,
+    Union,
+    Void,
+    Worded,
+)
+
+if TYPE_CHECKING:
+    import enum
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["text"]
+
+PROGRAM: Final = 0x20000000
+"""The number of a program that has none: the first of those that RFC 5531 leaves to users."""
+_NUMBERS: Final = {
+    "Int8": "char",
+    "Int16": "short",
+    "Int32": "int",
+    "UInt8": "unsigned char",
+    "UInt16": "unsigned short",
+    "UInt32": "unsigned int",
+    "UInt64": "unsigned hyper",
+    "Float32": "float",
+    "float": "double",
+}
+_OF_C: Final = frozenset(
+    {"auto", "break", "continue", "do", "else", "extern", "for", "goto", "if", "inline", "int"}
+    | {"register", "restrict", "return", "signed", "sizeof", "static", "volatile", "while"}
+    | {"TRUE", "FALSE", "NULL"}
+)
+_INDENT: Final = "    "
+_NAME: Final = "\0"
+"""Stands in a declaration for the name that it will have."""
+
+
+def text(*contracts: Any) -> str:
+    """Return one `.x` file of contracts (classes, or what `contract_of` returns).
+
+    Raises ContractError or NotSupported that names what XDR cannot say.
+    """
+    read = [c if isinstance(c, Contract) else contract_of(c) for c in contracts]
+    try:
+        return _File().text(read)
+    except RecursionError:
+        raise ContractError(f"{read[0].name}: its types are nested too deeply") from None
+
+
+class _File:
+    """Collects the definitions of one file."""
+
+    def __init__(self) -> None:
+        self._definitions: list[str] = []
+        self._names: set[str] = set(KEYWORDS | _OF_C)
+        self._records: dict[Any, str] = {}
+        self._unions: dict[tuple[Any, ...], str] = {}
+        self._enums: dict[Any, tuple[str, dict[int, str]]] = {}
+        self._typedefs: dict[tuple[str, str], str] = {}
+        self._open: set[str] = set()
+
+    def text(self, contracts: Sequence[Contract]) -> str:
+        """Return the whole file."""
+        programs: dict[int, list[Contract]] = {}
+        for contract in contracts:
+            programs.setdefault(_hint(contract, "program", PROGRAM), []).append(contract)
+        written = [self._program(number, of) for number, of in programs.items()]
+        return "\n\n".join([*self._definitions, *written]) + "\n"
+
+    # Programs
+
+    def _program(self, number: int, contracts: Sequence[Contract]) -> str:
+        first = contracts[0]
+        name = _hint(first, "program_name", f"{first.name.upper()}_PROG")
+        versions: dict[int, str] = {}
+        for contract in contracts:
+            version = _hint(contract, "version", 1)
+            if version in versions:
+                raise ContractError(
+                    f"{contract.name}: another contract is version {version} of program {number}"
+                )
+            versions[version] = self._version(contract, version)
+        return f"program {name} {{\n{''.join(versions.values())}}} = {number};"
+
+    def _version(self, contract: Contract, version: int) -> str:
+        for signal in contract.signals:
+            raise NotSupported(f"{contract.name}.{signal}: Sun RPC has no signals")
+        ours = "program" not in contract.hints.get("sunrpc", {})
+        named = f"{contract.name.upper()}_VERS" if ours else contract.name
+        lines: list[str] = []
+        seen: dict[int, str] = {}
+        for place, operation in enumerate(contract.operations.values(), 1):
+            hints = operation.hints.get("sunrpc", {})
+            number = hints.get("procedure", place)
+            if number in seen:
+                raise ContractError(
+                    f"{contract.name}.{operation.name}: procedure {number} is {seen[number]}'s"
+                )
+            seen[number] = operation.name
+            where = f"{contract.name}.{operation.name}"
+            name = hints.get("name", operation.name)
+            result = self._result(operation, where, name, ours=ours)
+            arguments = ", ".join(self._arguments(operation, where, name)) or "void"
+            lines.append(f"{_INDENT * 2}{result} {name}({arguments}) = {number};\n")
+        named = _hint(contract, "version_name", named)
+        return f"{_INDENT}version {named} {{\n{''.join(lines)}{_INDENT}}} = {version};\n"
+
+    def _arguments(self, operation: Operation, where: str, name: str) -> Iterator[str]:
+        for place, parameter in enumerate(operation.parameters, 1):
+            here = f"{where}: parameter {parameter.name!r}"
+            _check_crossing(parameter.type, here)
+            kind = self._simple(shape_of(parameter.type, here), f"{name}_{parameter.name}", here)
+            if kind == "void":
+                raise NotSupported(f"{here}: None alone is no argument in XDR")
+            said = "" if parameter.name == f"arg{place}" else f" {self._member(parameter.name)}"
+            yield f"{kind}{said}"
+
+    def _result(self, operation: Operation, where: str, name: str, *, ours: bool) -> str:
+        here = f"{where}: the result"
+        _check_crossing(operation.result, here)
+        shape = shape_of(operation.result, here)
+        if not ours or operation.oneway:
+            return self._simple(shape, f"{name}_result", here)
+        result = self._free(f"{name}_result")
+        lines = [f"union {result} switch (int outcome) {{"]
+        value = self._declared(shape, "value", f"{name}_value", here)
+        lines += ["case 0:", f"{_INDENT}{_ended(value)}"]
+        lines += ["case 1:", f"{_INDENT}{self._fault()} fault;"]
+        for number, kind in enumerate(operation.raises, 2):
+            annotations = typing.get_type_hints(kind, include_extras=True)
+            fields = dataclasses.fields(typing.cast("Any", kind))
+            details = record(kind, [(f.name, f.name, annotations[f.name]) for f in fields], where)
+            declared = self._record(details, here) if fields else "void"
+            lines += [f"case {number}:", f"{_INDENT}{declared}{' raised' if fields else ''};"]
+        self._definitions.append("\n".join([*lines, "};"]))
+        return result
+
+    def _fault(self) -> str:
+        if _Fault not in self._records:
+            self._records[_Fault] = self._free("fault")
+            self._definitions.append(
+                f"struct {self._records[_Fault]} {{\n"
+                f"{_INDENT}string kind<>;\n{_INDENT}string message<>;\n}};"
+            )
+        return self._records[_Fault]
+
+    # Types
+
+    def _simple(self, shape: Shape, suggested: str, where: str) -> str:
+        """Return one word for a type; what takes more becomes a typedef of the name suggested."""
+        match shape:
+            case Number(name=name):
+                return _NUMBERS.get(name, "hyper")
+            case Boolean():
+                return "bool"
+            case Void():
+                return "void"
+            case Text(least=0, most=most) if most == MOST and suggested.endswith("_result"):
+                return "string"
+            case Enumeration(kind=kind):
+                return self._enum(kind, shape)[0]
+            case Record():
+                return self._record(shape, where)
+            case Union():
+                return self._union(shape, suggested, where)
+            case Row(items=items):
+                fields = [(f"item{n}", inner) for n, inner in enumerate(items, 1)]
+                return self._struct(self._free(suggested), fields, where)
+            case Pairs():
+                entry = f"{suggested}_entry"
+                fields = [("key", shape.key), ("value", shape.value)]
+                item = self._struct(self._free(entry), fields, where)
+                return self._typedef(f"{item} {_NAME}{_size(shape)}", suggested)
+        return self._typedef(self._declared(shape, _NAME, f"{suggested}_item", where), suggested)
+
+    def _typedef(self, declaration: str, suggested: str) -> str:
+        """Define a type, once for all versions of a procedure that need it."""
+        known = (declaration, suggested)
+        if known not in self._typedefs:
+            self._typedefs[known] = name = self._free(suggested)
+            self._definitions.append(f"typedef {_ended(declaration.replace(_NAME, name))}")
+        return self._typedefs[known]
+
+    def _declared(self, shape: Shape, name: str, suggested: str, where: str) -> str:
+        """Return the declaration of a member; `suggested` names a type that it may need."""
+        match shape:
+            case Text():
+                return f"string {name}{_size(shape)}{_least(shape)}"
+            case Opaque():
+                return f"opaque {name}{_size(shape)}{_least(shape)}"
+            case Items(item=item):
+                return f"{self._simple(item, suggested, where)} {name}{_size(shape)}{_least(shape)}"
+            case Optional(item=item):
+                return f"{self._pointed(item, suggested, where)} *{name}"
+            case Checked(item=item, annotation=annotation):
+                said = ", ".join(str(part) for part in typing.get_args(annotation)[1:])
+                said = said.replace("*/", "* /") or type_name(annotation).replace("*/", "* /")
+                return f"{self._declared(item, name, suggested, where)}  /* {said} */"
+            case Worded(kind=kind):
+                return f"string {name}<>  /* {kind.__name__} */"
+            case Void():
+                return "void"
+            case Number(low=low, high=high) if low is not None:
+                return f"{self._simple(shape, suggested, where)} {name}  /* {low} to {high} */"
+        return f"{self._simple(shape, suggested, where)} {name}"
+
+    def _pointed(self, item: Shape, suggested: str, where: str) -> str:
+        kind = self._simple(item, suggested, where)
+        # C must be told of a struct that comes later, as one that is being written does.
+        return f"struct {kind}" if kind in self._open else kind
+
+    def _enum(self, kind: type[enum.Enum], shape: Enumeration) -> tuple[str, dict[int, str]]:
+        if kind not in self._enums:
+            name = self._free(unspelled(kind.__name__, CONSTANTS))
+            numbers = {id(member): number for number, member in shape.members.items()}
+            said: dict[int, str] = {}
+            lines: list[str] = []
+            for member_name, member in kind.__members__.items():
+                wanted = unspelled(member_name, MEMBERS)
+                free = self._free(wanted if wanted not in self._names else f"{name}_{wanted}")
+                number = numbers[id(member)]
+                said.setdefault(number, free)
+                lines.append(f"{_INDENT}{free} = {number}")
+            self._enums[kind] = name, said
+            self._definitions.append(f"enum {name} {{\n" + ",\n".join(lines) + "\n};")
+        return self._enums[kind]
+
+    def _record(self, shape: Record, where: str) -> str:
+        if shape.kind not in self._records:
+            plain = re.sub(r"\W+", "_", type_name(shape.kind).rpartition(".")[2]).strip("_")
+            self._records[shape.kind] = name = self._free(unspelled(plain, CONSTANTS))
+            self._struct(name, [(said, inner) for _, said, inner in shape.fields], where)
+        return self._records[shape.kind]
+
+    def _struct(self, name: str, fields: Sequence[tuple[str, Shape]], where: str) -> str:
+        if not fields:
+            raise NotSupported(f"{where}: a struct of XDR has members, and {name} has none")
+        self._open.add(name)
+        lines: list[str] = []
+        for member, inner in fields:
+            if isinstance(inner, Void):
+                raise NotSupported(f"{where}: {name}.{member} is None alone, which is no member")
+            declared = self._declared(inner, self._member(member), f"{name}_{member}", where)
+            lines.append(f"{_INDENT}{_ended(declared)}\n")
+        self._open.discard(name)
+        self._definitions.append(f"struct {name} {{\n{''.join(lines)}}};")
+        return name
+
+    def _union(self, shape: Union, suggested: str, where: str) -> str:
+        kinds = tuple(arm.record.kind for arm in shape.arms)
+        if kinds not in self._unions:
+            name = self._free(unspelled(_alias(kinds) or suggested, CONSTANTS))
+            self._unions[kinds] = name
+            self._open.add(name)
+            switched = self._simple(shape.switch, "", where)
+            lines = [f"union {name} switch ({switched} {self._member(_switch(shape))}) {{"]
+            # The default stands last, whatever the order in Python.
+            for arm in sorted(shape.arms, key=lambda arm: arm.values is None):
+                labels = [f"case {self._case(shape.switch, v)}:" for v in arm.values or ()]
+                lines += labels or ["default:"]
+                lines.append(f"{_INDENT}{self._arm(arm, name, where)}")
+            self._open.discard(name)
+            self._definitions.append("\n".join([*lines, "};"]))
+        return self._unions[kinds]
+
+    def _arm(self, arm: Arm, union: str, where: str) -> str:
+        fields = arm.record.fields[arm.held :]
+        if not fields:
+            return "void;"
+        if len(fields) == 1:
+            _, name, inner = fields[0]
+            return _ended(self._declared(inner, self._member(name), f"{union}_{name}", where))
+        kind = self._free(re.sub(r"\W+", "_", arm.record.kind.__name__))
+        self._struct(kind, [(name, inner) for _, name, inner in fields], where)
+        return f"{kind} {self._member(arm.record.kind.__name__.lower())};"
+
+    def _case(self, switch: Number | Boolean | Enumeration, value: int) -> str:
+        if isinstance(switch, Enumeration):
+            return self._enum(switch.kind, switch)[1][value]
+        return ("FALSE", "TRUE")[value] if isinstance(switch, Boolean) else str(value)
+
+    # Names
+
+    def _free(self, wanted: str) -> str:
+        while wanted in self._names:
+            wanted += "_"
+        self._names.add(wanted)
+        return wanted
+
+    def _member(self, name: str) -> str:
+        plain = unspelled(name, FIELDS)
+        return f"{plain}_" if plain in KEYWORDS | _OF_C else plain
+
+
+class _Fault:
+    """Stands for the struct of a fault among the records."""
+
+
+def _hint(contract: Contract, key: str, otherwise: Any) -> Any:
+    hints: Mapping[str, Any] = contract.hints.get("sunrpc", {})
+    return hints.get(key, otherwise)
+
+
+def _check_crossing(annotation: Any, where: str) -> None:
+    if stream_item(annotation) is not None:
+        raise NotSupported(f"{where}: Sun RPC has no streams; take or return a list")
+    if callback_of(annotation) is not None:
+        raise NotSupported(f"{where}: Sun RPC has no callbacks")
+    if is_reference(annotation):
+        raise NotSupported(f"{where}: Sun RPC has no references to objects")
+
+
+def _ended(declaration: str) -> str:
+    """Return a declaration with its semicolon, which stands before what is a comment."""
+    said, gap, comment = declaration.partition("  /*")
+    return f"{said};{gap}{comment}"
+
+
+def _size(shape: Text | Opaque | Items | Pairs) -> str:
+    if shape.least == shape.most and not isinstance(shape, Text | Pairs):
+        return f"[{shape.most}]"
+    return "<>" if shape.most == MOST else f"<{shape.most}>"
+
+
+def _least(shape: Text | Opaque | Items) -> str:
+    fixed = shape.least == shape.most and not isinstance(shape, Text)
+    return f"  /* at least {shape.least} */" if shape.least and not fixed else ""
+
+
+def _alias(kinds: tuple[Any, ...]) -> str:
+    """Return what the module of the arms calls their union, if it has a name."""
+    module = sys.modules.get(kinds[0].__module__)
+    for name, value in vars(module or object()).items():
+        is_union = typing.get_origin(value) in (typing.Union, UnionType)
+        found = typing.get_args(value) if is_union else (value,)
+        if (
+            tuple(map(id, found)) == tuple(map(id, kinds))
+            and name != kinds[0].__name__
+            and not name.startswith("_")
+        ):
+            return name
+    return ""
+
+
+def _switch(shape: Union) -> str:
+    """Return the name of what a union is switched on."""
+    for arm in shape.arms:
+        if arm.held:
+            return arm.record.fields[0][1]
+    hints = typing.get_type_hints(shape.arms[0].record.kind, include_extras=True)
+    named = (name for name, kind in hints.items() if typing.get_origin(kind) is typing.ClassVar)
+    return next(named, "tag")
