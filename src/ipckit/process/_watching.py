@@ -59,11 +59,15 @@ class Watch:
         seconds = None if wants.until is None else wants.until - time.monotonic()
         if seconds is not None and seconds <= 0:
             return ready_now(wants)
+        asking = self._ask(wants.feed)
+        if not (asking and asking.done()) and (ready := ready_now(wants)):
+            # What is ready needs no watch; but the others on the loop have their turn.
+            await asyncio.sleep(0)
+            return ready
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
         wake = partial(_wake, woken)
         keys = [(fd, False) for fd in wants.reads] + [(fd, True) for fd in wants.writes]
-        asking = self._ask(wants.feed)
         timer = None
         try:
             if seconds is not None:
