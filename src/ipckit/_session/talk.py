@@ -262,15 +262,15 @@ class Talk:
 
     def _longest(self) -> tuple[int | None, str]:
         """Return the octets that a question may have, and why."""
-        longest = self.line.longest
-        if longest is not None and not self.line.ends:
-            return longest, "it is one datagram"
-        if longest is not None:
+        longest, columns = self.line.longest, self.dialogue.size[1]
+        if self.dialogue.echo and self._address.wire in ("pty", "ssh"):
+            # Half of them, as the prompt stands before it.
+            return min(longest or columns, columns // 2), (
+                f"the echo would be wrapped on the {columns} columns of `size`"
+            )
+        if longest is not None and self.line.ends:
             return longest, "a terminal cuts a longer line off in silence; ask over dialogue+pipe:"
-        if self.dialogue.echo:
-            columns = self.dialogue.size[1]
-            return columns // 2, f"the echo would be wrapped on the {columns} columns of `size`"
-        return None, ""
+        return longest, "it is one datagram"
 
     def _credentials(self, reply: str) -> str:
         for name in ("user", "password"):

@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import inspect as shapes
 
 from ipckit import _deadline
 from ipckit._capabilities import Capabilities
-from ipckit._contract import NATIVE, bad_arguments, type_name
-from ipckit._dialogue import Dialogue
+from ipckit._contract import NATIVE, bad_arguments
 from ipckit._session.cancelling import cancelling
 from ipckit._session.ending import again, poison_after_fork
+from ipckit._session.questions import is_uint64, misfits, questions_of
 from ipckit._session.talk import Talk
 from ipckit.errors import (
     CallTimeout,
@@ -34,18 +33,17 @@ from ipckit.errors import (
     UnknownOperation,
 )
 from ipckit.protocols import dialogue as protocol
-from ipckit.protocols.dialogue import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ipckit._address import Address
     from ipckit._contract import Contract, Operation
-    from ipckit._dialogue import Ask
     from ipckit._dispatch import Dispatcher
     from ipckit._options import Options
     from ipckit._proxy import Channel
     from ipckit._registry import AdapterServer
+    from ipckit.protocols.dialogue import Question
 
 HINTS: Final = ("ask", "dialogue")
 
@@ -74,15 +72,6 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = {
     "unix": _LINES,
     "udp": replace(_LINES, datagram=65507, reliable=False),
 }
-_WRITABLE: Final = (
-    shapes.BoolType,
-    shapes.DecimalType,
-    shapes.EnumType,
-    shapes.FloatType,
-    shapes.IntType,
-    shapes.LiteralType,
-    shapes.StrType,
-)
 
 
 def serve(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
@@ -104,24 +93,6 @@ def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -
     return DialogueChannel(contract, address, options)
 
 
-def misfits(contract: Contract) -> Iterator[str]:
-    """Yield one sentence for each thing in the contract that cannot be asked at a prompt."""
-    if "dialogue" not in contract.hints:
-        yield f"{contract.name} does not say how it is asked; make it a subclass of ipckit.Dialogue"
-        return
-    dialogue = contract.hints["dialogue"]["dialogue"]
-    if _overrides(dialogue, "written") or _overrides(dialogue, "question"):
-        return
-    for operation in contract.operations.values():
-        for parameter in operation.parameters:
-            if not isinstance(_kind(parameter.type), _WRITABLE):
-                yield (
-                    f"{contract.name}.{operation.name}: parameter {parameter.name!r}: a question "
-                    "is a line of text, numbers and truth values; override "
-                    f"{dialogue.__name__}.written for {type_name(parameter.type)}"
-                )
-
-
 class DialogueChannel:
     """One conversation with one peer."""
 
@@ -133,12 +104,8 @@ class DialogueChannel:
         self._timeout = options.timeout
         self._grace = options.limits.grace
         self._lock = threading.Lock()
-        dialogue = contract.hints["dialogue"]["dialogue"]
-        self._questions = {
-            name: _question(f"{contract.name}.{name}", operation, dialogue)
-            for name, operation in contract.operations.items()
-        }
-        self._talk = Talk(dialogue, address, options)
+        self._questions = questions_of(contract)
+        self._talk = Talk(contract.hints["dialogue"]["dialogue"], address, options)
         self.stream = self._talk.line
         poison_after_fork(self)
 
@@ -153,7 +120,7 @@ class DialogueChannel:
         question = self._questions[operation.name]
         asked = question.asked
         names = [parameter.name for parameter in operation.parameters]
-        unsigned = [p.name for p in operation.parameters if _is_uint64(p.type)]
+        unsigned = [p.name for p in operation.parameters if is_uint64(p.type)]
         read = protocol.reader(where, operation, question)
         talk = self._talk
 
@@ -198,14 +165,23 @@ class DialogueChannel:
         if self.dead is not None:
             return
         self.dead = ConnectionLost(f"{self.name}: the connection was closed on this side")
-        if not self._lock.acquire(blocking=False):
-            # A question is under way in another thread, which then closes the line.
+        idle = self._lock.acquire(blocking=False)
+        if not idle:
+            # A question is under way in another thread, which wakes, and closes the line too.
             self.stream.interrupt()
-            return
+            if not self._lock.acquire(timeout=self._grace):
+                return
         try:
-            self._talk.end(self._grace)
+            if idle:
+                self._talk.end(self._grace)
+            else:
+                self.stream.kill()
         finally:
             self._lock.release()
+
+    def _refuse_dead(self) -> None:
+        if self.dead is not None:
+            raise again(self.dead, "no")
 
     def _abandon(self) -> None:
         """End the conversation for a question whose caller does not wait any more."""
@@ -218,14 +194,19 @@ class DialogueChannel:
         """Ask when it is this call's turn, and return the answer with the end of its time."""
         seconds = _deadline.remaining(self._timeout)
         until = None if seconds is None else time.monotonic() + seconds
+        # Before the lock too: in a forked child nobody is left to release it.
+        self._refuse_dead()
         if not self._lock.acquire(timeout=-1 if seconds is None else seconds):
             raise CallTimeout(f"{self.name}: other calls took all of {seconds or 0:g} s")
         try:
-            if self.dead is not None:
-                raise again(self.dead, "no")
+            self._refuse_dead()
             data = self._talk.octets_of(question, line)
             with cancelling(self._abandon):
-                return self._ask(question, line, data, until, wait=wait), until
+                text = self._ask(question, line, data, until, wait=wait)
+            if self.dead is not None:
+                # It was given up just as the answer came.
+                self.stream.kill()
+            return text, until
         finally:
             self._lock.release()
 
@@ -243,35 +224,6 @@ class DialogueChannel:
                 raise again(self.dead, "maybe") from None
             self.dead = error if isinstance(error, IpcError) else ConnectionLost(self.name)
             raise
-
-
-def _overrides(dialogue: type[Dialogue], name: str) -> bool:
-    own = next(vars(base)[name] for base in dialogue.__mro__ if name in vars(base))
-    return own is not vars(Dialogue)[name]
-
-
-def _question(where: str, operation: Operation, dialogue: type[Dialogue]) -> Question:
-    asked: Ask = operation.hints["dialogue"]["ask"]
-    has_end = dialogue.prompt is not None or asked.screen or operation.oneway
-    if operation.result is type(None) and not (has_end or asked.pattern or asked.until):
-        raise ContractError(
-            f"{where}: without a prompt, what returns nothing needs a pattern for its answer, or "
-            "@ipckit.oneway where the peer gives none"
-        )
-    return Question(where, asked)
-
-
-def _kind(annotation: Any) -> shapes.Type:
-    """Return a type without what only bounds it."""
-    info = shapes.type_info(annotation)
-    return info.type if isinstance(info, shapes.Metadata) else info
-
-
-def _is_uint64(annotation: Any) -> bool:
-    # The one width that msgspec does not hold.
-    info = shapes.type_info(annotation)
-    extra = info.extra_json_schema if isinstance(info, shapes.Metadata) else None
-    return (extra or {}).get("format") == "uint64"
 
 
 def _left(until: float | None) -> float | None:
