@@ -191,12 +191,16 @@ class _Module:
 
     def _union(self, part: Union, name: str) -> Iterator[tuple[str, str, list[str]]]:
         arms: list[str] = []
+        used = {part.discriminant.name, *(arm.declaration.name for arm in part.arms)}
+        # msgspec keeps one name for itself, which no arm may use.
+        wanted = ("type", "arm", *(f"arm{n}" for n in range(len(used))))
+        tag = next(name for name in wanted if name not in used)
         for arm in part.arms:
             self._members = _spelled([part.discriminant, arm.declaration])
             label = arm.cases[0].text.strip("'").replace("-", "minus_") if arm.cases else "default"
             plain = label if label.replace("_", "a").isalnum() else f"x{ord(label):02x}"
             arms.append(self._scope.spelled(f"{part.name}_{plain}"))
-            yield "class", "", self._arm(part, arm, arms[-1])
+            yield "class", "", self._arm(part, arm, arms[-1], tag)
         self._members = {}
         start = f"{name}: {self._use('TypeAlias')} = "
         text = f"{start}{' | '.join(arms)}"
@@ -205,10 +209,10 @@ class _Module:
             text = f"{start}(\n{inner}\n)"
         yield "alias", part.name, [text]
 
-    def _arm(self, part: Union, arm: Arm, name: str) -> list[str]:
+    def _arm(self, part: Union, arm: Arm, name: str, tag: str) -> list[str]:
         members = [*self._members]
-        tag = "" if "type" not in members else f', tag_field="{name}"'
-        lines = [f"class {name}({self._use('Struct')}, tag=True{tag}):"]
+        tagged = "" if tag == "type" else f', tag_field="{tag}"'
+        lines = [f"class {name}({self._use('Struct')}, tag=True{tagged}):"]
         switched = self._names.discriminant(part)
         kind = self._plain(part.discriminant.type)
         said = [self._case(switched, case) for case in arm.cases]
