@@ -1,4 +1,4 @@
-"""What a program may do to a dialogue, and a text to a program: each has its error, nothing stays.
+"""What a program may do to a dialogue: each has its error, and nothing is left.
 
 Every program here is run on a pipe and on a terminal.
 """
@@ -6,107 +6,25 @@ Every program here is run on a pipe and on a terminal.
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import signal
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
+from dialogues import SOON, Answers, Prompted, in_group_of, nothing_is_left, on_both, program
 
 import ipckit
 from ipckit.errors import (
     CallTimeout,
     ConnectFailed,
     ConnectionLost,
-    IpcError,
     LimitExceeded,
     MarshalError,
     ProtocolError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LOCAL = ("dialogue+pipe:", "dialogue+pty:")
-on_both = pytest.mark.parametrize("scheme", LOCAL)
-SOON = 1.0
-"""A deadline that is meant to be met."""
-GONE = 20.0
-"""Seconds within which what was left is gone, on a slow machine."""
-
-
-class Echo(Protocol):
-    def say(self, text: str) -> str: ...
-    def count(self) -> int: ...
-    def number(self) -> int: ...
-
-
-class Answers(Echo, ipckit.Dialogue):
-    say = ipckit.ask("say {text}")
-    count = ipckit.ask("count", r"^count (\d+)$")
-    number = ipckit.ask("number", "^(?:1|1+)+$", until="x")
-
-    @classmethod
-    def escape(cls, text: str) -> str:
-        return text
-
-
-class Prompted(Answers):
-    prompt = "^> "
-
-
-def children() -> set[int]:
-    """Return the processes below this one, zombies too."""
-    parents: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = status.read_text().rpartition(")")[2].split()
-            parents.setdefault(int(fields[1]), []).append(int(status.parent.name))
-    found: set[int] = set()
-    wanted = [os.getpid()]
-    while wanted:
-        mine = parents.get(wanted.pop(), [])
-        found.update(mine)
-        wanted += mine
-    return found
-
-
-def in_group_of(leader: int) -> list[str]:
-    """Return the processes of a process group that are no zombies."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, group, *_ = status.read_text().rpartition(")")[2].split()
-            if int(group) == leader and state != "Z":
-                found.append(status.parent.name)
-    return found
-
-
-def used() -> tuple[set[int], set[str], set[str]]:
-    descriptors = set(os.listdir("/proc/self/fd"))
-    return children(), descriptors, {thread.name for thread in threading.enumerate()}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """Hold that no process, descriptor or thread is left by what a test does."""
-    before = used()
-    yield
-    until = time.monotonic() + GONE
-    while used() != before and time.monotonic() < until:
-        time.sleep(0.02)
-    assert used() == before
-
-
-def program(scheme: str, code: str) -> str:
-    """Return the address of a Python program."""
-    return f"{scheme}{shlex.quote(sys.executable)} -I -S -c {shlex.quote(f'exec({code!r})')}"
-
+pytestmark = pytest.mark.usefixtures(nothing_is_left.__name__)
 
 # --- Programs that do not start ---------------------------------------------------------------
 
@@ -435,174 +353,3 @@ def test_a_catastrophic_pattern_stops_no_other_thread() -> None:
             waiting.join(0.01)
             beats += 1
     assert beats > 10
-
-
-# --- Arguments --------------------------------------------------------------------------------
-
-COUNTER = """
-import sys
-lines = 0
-for line in sys.stdin:
-    lines += 1
-    print(f"count {lines}" if line == "count\\n" else line.rstrip("\\n"), flush=True)
-"""
-
-
-@on_both
-@pytest.mark.parametrize(
-    "text",
-    ["a\ncount", "a\rcount", "a\0b", "a\x1b[A", "\x03", "\x04", "\x7f", "a\x85b", "a\u2028b", "\t"],
-    ids=ascii,
-)
-def test_what_would_be_a_second_question_is_refused_and_nothing_sent(
-    scheme: str, text: str
-) -> None:
-    with ipckit.connect(Answers, program(scheme, COUNTER)) as answers:
-        with pytest.raises(MarshalError, match="holds a control character or the end of a line"):
-            answers.say(text)
-        assert answers.count() == 1
-
-
-@on_both
-@pytest.mark.parametrize("text", ["", "-rf", "a b", "$(id)", "`id`", "a;b", "a|b", "'", '"', "*"])
-def test_without_an_escape_what_may_mean_more_than_a_text_is_refused(
-    scheme: str, text: str
-) -> None:
-    with ipckit.connect(Unescaped, program(scheme, COUNTER)) as answers:
-        with pytest.raises(MarshalError, match="could mean more than a text"):
-            answers.say(text)
-        assert answers.say("plain_text-1.5,a:b@c/d") == "say plain_text-1.5,a:b@c/d"
-        assert answers.count() == 2
-
-
-class Unescaped(Echo, ipckit.Dialogue):
-    say = ipckit.ask("say {text}")
-    count = ipckit.ask("count", r"^count (\d+)$")
-
-
-def test_the_longest_line_of_a_terminal_gets_through_and_one_octet_more_is_refused() -> None:
-    with ipckit.connect(Answers, program("pexpect:", COUNTER)) as answers:
-        fits = "x" * (4095 - len("say \n"))
-        assert answers.say(fits) == f"say {fits}"
-        with pytest.raises(LimitExceeded, match=r"has 4096 octets .* 4095 is the most: a terminal"):
-            answers.say(fits + "x")
-        assert answers.count() == 2
-
-
-def test_a_pipe_has_no_such_limit() -> None:
-    with ipckit.connect(Answers, program("dialogue+pipe:", COUNTER)) as answers:
-        assert answers.say("x" * 100_000) == "say " + "x" * 100_000
-
-
-# --- Who stops waiting ------------------------------------------------------------------------
-
-GRANDCHILD = """
-import subprocess, sys
-subprocess.Popen(["sleep", "1000"])
-print("> ", end="", flush=True)
-input()
-{then}
-"""
-
-
-@on_both
-@pytest.mark.parametrize("then", ["input()", "pass"], ids=["lives", "dies"])
-def test_a_deadline_ends_the_grandchild_that_holds_the_line_too(scheme: str, then: str) -> None:
-    code = GRANDCHILD.format(then=then)
-    connection = ipckit.connect(Prompted, program(scheme, code), timeout=5)
-    with connection as answers, ipckit.timeout(SOON):
-        leader = connection.native.pid
-        assert len(in_group_of(leader)) == 2
-        with pytest.raises(IpcError):
-            answers.count()
-    until = time.monotonic() + GONE
-    while in_group_of(leader) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert in_group_of(leader) == []
-
-
-INTERRUPTED = """
-import sys, threading, ipckit
-sys.path.insert(0, {folder!r})
-from test_dialogue_hostile import Prompted, program, GRANDCHILD
-connection = ipckit.connect(Prompted, program({scheme!r}, GRANDCHILD.format(then="input()")))
-print(connection.native.pid, flush=True)
-try:
-    connection.proxy.count()
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-input()
-"""
-
-
-@on_both
-def test_a_ctrl_c_ends_the_whole_process_group(scheme: str) -> None:
-    code = INTERRUPTED.format(folder=str(Path(__file__).parent), scheme=scheme)
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as user:
-        assert user.stdin is not None
-        assert user.stdout is not None
-        leader = int(user.stdout.readline())
-        assert len(in_group_of(leader)) == 2
-        until = time.monotonic() + GONE
-        while "poll" not in Path(f"/proc/{user.pid}/wchan").read_text() and (
-            time.monotonic() < until
-        ):
-            time.sleep(0.02)
-        user.send_signal(signal.SIGINT)
-        assert user.stdout.readline() == "interrupted\n"
-        assert in_group_of(leader) == []
-        user.stdin.write("\n")
-
-
-@on_both
-def test_closing_wakes_the_thread_that_waits(scheme: str) -> None:
-    code = "print('> ', end='', flush=True); input(); print('asked', flush=True); input()"
-    connection = ipckit.connect(Prompted, program(scheme, code))
-    errors: list[BaseException] = []
-
-    def wait() -> None:
-        try:
-            connection.proxy.count()
-        except ConnectionLost as error:
-            errors.append(error)
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    asked = asking(connection)
-    connection.close()
-    waiting.join(GONE)
-    assert asked
-    assert not waiting.is_alive()
-    assert "was closed on this side" in str(errors[0])
-
-
-def asking(connection: ipckit.Connection[Prompted]) -> bool:
-    """Wait until a question is under way."""
-    talk = connection._channel._talk  # type: ignore[attr-defined]
-    until = time.monotonic() + GONE
-    while "asked" not in talk._conversation.text and time.monotonic() < until:
-        time.sleep(0.01)
-    return "asked" in talk._conversation.text
-
-
-def test_a_forked_child_cannot_speak_for_its_parent() -> None:
-    echo = "while True: print(input(), flush=True)"
-    with ipckit.connect(Answers, program("pexpect:", echo)) as answers:
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                answers.say("child")
-            except ConnectionLost as error:
-                os.write(write, str(error).encode())
-            os._exit(0)
-        os.close(write)
-        with open(read, "rb") as told:
-            assert b"opened before fork" in told.read()
-        os.waitpid(child, 0)
-        assert answers.say("parent") == "say parent"
