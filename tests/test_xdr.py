@@ -95,6 +95,10 @@ class Tree:
     children: list[Tree]
 
 
+SILLY_PROGRAM = (
+    "00000009 73696c6c 7970726f 67000000 00000002 00000004 6c697370 "
+    "00000004 6a6f686e 00000006 28717569 74290000"
+)
 FORMS: list[tuple[Any, Any, str]] = [
     (Int32, -2, "fffffffe"),
     (UInt32, 2**32 - 1, "ffffffff"),
@@ -163,8 +167,7 @@ FORMS: list[tuple[Any, Any, str]] = [
     (
         File,
         File("sillyprog", Exec("lisp"), "john", b"(quit)"),
-        "00000009 73696c6c 7970726f 67000000 00000002 00000004 6c697370 "
-        + "00000004 6a6f686e 00000006 28717569 74290000",
+        SILLY_PROGRAM,
     ),
 ]
 
