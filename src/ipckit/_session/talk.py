@@ -173,7 +173,9 @@ class Talk:
         """Send keys, and return what the screen shows once it keeps still."""
         talk, wanted = self._conversation, question.until or question.pattern
         with self._explained(f"the screen did not move at {keys!r}", "maybe"):
-            self._drain(until)
+            # What moved before is not the answer; a screen that always moves is not waited for.
+            with contextlib.suppress(BlockingIOError):
+                self._drain(self._settled_by(until))
             self._send(data, until)
             if keys:
                 self._receive(until)
@@ -188,12 +190,15 @@ class Talk:
 
     def _moves(self, until: float | None) -> bool:
         """Take what arrives before the peer is silent for a while, and say whether any did."""
-        settle = time.monotonic() + self.dialogue.settle
         try:
-            self._receive(settle if until is None else min(settle, until))
+            self._receive(self._settled_by(until))
         except BlockingIOError:
             return False
         return True
+
+    def _settled_by(self, until: float | None) -> float:
+        settled = time.monotonic() + self.dialogue.settle
+        return settled if until is None else min(settled, until)
 
     def _answer(self, question: Question, line: str, until: float | None) -> str:
         while True:
