@@ -43,7 +43,7 @@ class Condition:
     def value(self, text: str, place: Place, depth: int = 0) -> int:
         """Return the value of an expression that stands at the place. Raises ContractError."""
         words = [*directive_tokens(text, place)]
-        end = Token("end", "", Place(place.file, place.line, place.column + len(text)))
+        end = Token("end", "the end of the line", place.moved(len(text)))
         words = [*reversed([*words, end])]
         value = self._binary(words, 0, depth)
         if words[-1].kind != "end":
@@ -67,7 +67,7 @@ class Condition:
         if depth > _DEEPEST or self._steps > _MOST_STEPS:
             raise word.place.error("the condition is too deep or too long")
         if word.kind == "end":
-            raise word.place.error("expected a number or a name, found the end of the line")
+            raise word.place.error(f"expected a number or a name, found {word}")
         words.pop()
         if word.kind == "number":
             return number(Token("number", word.text.rstrip("uUlL"), word.place))

@@ -99,6 +99,7 @@ class _File:
         self._unions: dict[tuple[Any, ...], str] = {}
         self._enums: dict[Any, tuple[str, dict[int, str]]] = {}
         self._typedefs: dict[tuple[str, str], str] = {}
+        self._macros: set[str] = set()
         self._open: set[str] = set()
 
     def text(self, contracts: Sequence[Contract]) -> str:
@@ -106,14 +107,19 @@ class _File:
         programs: dict[int, list[Contract]] = {}
         for contract in contracts:
             programs.setdefault(_hint(contract, "program", PROGRAM), []).append(contract)
+            # For C these are macros, which nothing else can be called like.
+            self._macros |= {_program_name(contract), _version_name(contract)}
+            self._macros |= {
+                _procedure_name(operation) for operation in contract.operations.values()
+            }
+        self._names |= self._macros
         written = [self._program(number, of) for number, of in programs.items()]
         return "\n\n".join([*self._definitions, *written]) + "\n"
 
     # Programs
 
     def _program(self, number: int, contracts: Sequence[Contract]) -> str:
-        first = contracts[0]
-        name = _hint(first, "program_name", f"{first.name.upper()}_PROG")
+        name = _program_name(contracts[0])
         versions: dict[int, str] = {}
         for contract in contracts:
             version = _hint(contract, "version", 1)
@@ -128,24 +134,22 @@ class _File:
         for signal in contract.signals:
             raise NotSupported(f"{contract.name}.{signal}: Sun RPC has no signals")
         ours = "program" not in contract.hints.get("sunrpc", {})
-        named = f"{contract.name.upper()}_VERS" if ours else contract.name
         lines: list[str] = []
         seen: dict[int, str] = {}
         for place, operation in enumerate(contract.operations.values(), 1):
-            hints = operation.hints.get("sunrpc", {})
-            number = hints.get("procedure", place)
+            number = operation.hints.get("sunrpc", {}).get("procedure", place)
             if number in seen:
                 raise ContractError(
                     f"{contract.name}.{operation.name}: procedure {number} is {seen[number]}'s"
                 )
             seen[number] = operation.name
             where = f"{contract.name}.{operation.name}"
-            name = hints.get("name", operation.name)
+            name = _procedure_name(operation)
             result = self._result(operation, where, name, ours=ours)
             arguments = ", ".join(self._arguments(operation, where, name)) or "void"
             lines.append(f"{_INDENT * 2}{result} {name}({arguments}) = {number};\n")
-        named = _hint(contract, "version_name", named)
-        return f"{_INDENT}version {named} {{\n{''.join(lines)}{_INDENT}}} = {version};\n"
+        name = _version_name(contract)
+        return f"{_INDENT}version {name} {{\n{''.join(lines)}{_INDENT}}} = {version};\n"
 
     def _arguments(self, operation: Operation, where: str, name: str) -> Iterator[str]:
         for place, parameter in enumerate(operation.parameters, 1):
@@ -331,7 +335,7 @@ class _File:
 
     def _member(self, name: str) -> str:
         plain = unspelled(name, FIELDS)
-        return f"{plain}_" if plain in KEYWORDS | _OF_C else plain
+        return f"{plain}_" if plain in KEYWORDS | _OF_C | self._macros else plain
 
 
 class _Fault:
@@ -341,6 +345,20 @@ class _Fault:
 def _hint(contract: Contract, key: str, otherwise: Any) -> Any:
     hints: Mapping[str, Any] = contract.hints.get("sunrpc", {})
     return hints.get(key, otherwise)
+
+
+def _program_name(contract: Contract) -> str:
+    return str(_hint(contract, "program_name", f"{contract.name.upper()}_PROG"))
+
+
+def _version_name(contract: Contract) -> str:
+    ours = "program" not in contract.hints.get("sunrpc", {})
+    otherwise = f"{contract.name.upper()}_VERS" if ours else contract.name
+    return str(_hint(contract, "version_name", otherwise))
+
+
+def _procedure_name(operation: Operation) -> str:
+    return str(operation.hints.get("sunrpc", {}).get("name", operation.name))
 
 
 def _check_crossing(annotation: Any, where: str) -> None:

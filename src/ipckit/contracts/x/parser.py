@@ -81,7 +81,7 @@ class _Parser:
                 self._last = word.place
                 return word
             self._found.append(Passed(word.text))
-        return Token("end", "", self._last)
+        return Token("end", "the end of the file", self._last)
 
     def _advance(self) -> Token:
         word, self._word = self._word, self._next()

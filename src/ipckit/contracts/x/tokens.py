@@ -39,6 +39,10 @@ class Place:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    def moved(self, columns: int) -> Place:
+        """Return the place so many columns further."""
+        return Place(self.file, self.line, self.column + columns)
+
     def error(self, text: str) -> ContractError:
         """Return the error that something at this place is wrong."""
         return ContractError(f"{self}: {text}")
@@ -46,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word; a `passed` one is a whole line that was written for C."""
+    """One word; a `passed` one is a whole line that was written for C, an `end` what ends."""
 
     kind: Kind
     text: str
@@ -54,7 +58,7 @@ class Token:
 
     def __str__(self) -> str:
         if self.kind == "end":
-            return "the end of the file"
+            return self.text
         return repr(self.text if len(self.text) <= 40 else f"{self.text[:40]}...")
 
 
@@ -71,7 +75,7 @@ def directive_tokens(text: str, place: Place) -> Iterator[Token]:
 def _matched(words: re.Pattern[str], text: str, place: Place, wanted: str) -> Iterator[Token]:
     position = 0
     while position < len(text):
-        here = Place(place.file, place.line, place.column + position)
+        here = place.moved(position)
         match = words.match(text, position)
         if match is None:
             raise here.error(f"expected {wanted}, found {text[position]!r}")

@@ -1,0 +1,370 @@
+"""`.x` files as Python and back: both texts by hand, Debian's files, mypy, ruff and rpcgen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import pytest
+from requirements import require_program
+
+import ipckit
+from ipckit._contract import contract_of
+from ipckit.cli import main
+from ipckit.contracts import files, x
+from ipckit.errors import ContractError, NotSupported
+from ipckit.examples.calculator import Calculator
+from ipckit.protocols.xdr import codec_of
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+SIMP = ROOT / "xdr" / "simp.x"
+OBSERVATORY = ROOT / "xdr" / "observatory.x"
+RPCSVC = Path("/usr/include/rpcsvc")
+TIRPC = Path("/usr/include/tirpc")
+DEBIAN = [
+    *(
+        RPCSVC / f"{name}.x"
+        for name in (
+            *("bootparam_prot", "key_prot", "klm_prot", "mount", "nfs_prot", "nis"),
+            *("nis_callback", "nis_object", "nlm_prot", "rex", "rquota", "rstat", "rusers"),
+            *("sm_inter", "spray", "yp", "yppasswd"),
+        )
+    ),
+    TIRPC / "rpc" / "rpcb_prot.x",
+    TIRPC / "rpcsvc" / "crypt.x",
+]
+each_of_debian = pytest.mark.parametrize("path", DEBIAN, ids=lambda path: path.stem)
+
+SIMP_PYTHON = '''\
+"""The contracts of simp.x."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import ipckit
+from ipckit.types import Int32
+
+
+@dataclass
+class operands:
+    x: Int32
+    y: Int32
+
+
+SIMP_PROG: Final = 555555555
+
+
+@ipckit.hint("sunrpc", program=SIMP_PROG, version=1, program_name="SIMP_PROG")
+class SIMP_VERSION(Protocol):
+    @ipckit.hint("sunrpc", procedure=1)
+    def ADD(self, arg1: operands) -> Int32: ...
+
+    @ipckit.hint("sunrpc", procedure=2)
+    def SUB(self, arg1: operands) -> Int32: ...
+'''
+SIMP_X = """\
+struct operands {
+    int x;
+    int y;
+};
+
+program SIMP_PROG {
+    version SIMP_VERSION {
+        int ADD(operands) = 1;
+        int SUB(operands) = 2;
+    } = 1;
+} = 555555555;
+"""
+
+
+@pytest.fixture
+def debian() -> None:
+    """Skip where Debian's files are not installed."""
+    require_program("rpcgen", "rpcsvc-proto")
+    if not TIRPC.exists():
+        require_program("libtirpc headers", "libtirpc-dev")
+
+
+def contracts_of(path: Path) -> dict[str, type]:
+    return x.contracts(x.load(path))
+
+
+def types_of(module: ModuleType) -> list[Any]:
+    found = x.contracts(module).values()
+    classes = [v for v in vars(module).values() if isinstance(v, type)]
+    return [c for c in classes if c.__module__ == module.__name__ and c not in found]
+
+
+def test_simp_is_the_python_that_a_person_would_write() -> None:
+    assert x.python(SIMP) == SIMP_PYTHON
+
+
+def test_observatory_is_the_python_that_a_person_would_write() -> None:
+    assert x.python(OBSERVATORY) == (GOLDEN / "observatory.py.txt").read_text()
+
+
+def test_simp_is_an_x_file_again() -> None:
+    assert x.text(contracts_of(SIMP)["SIMP_VERSION"]) == SIMP_X
+
+
+def test_observatory_is_an_x_file_again() -> None:
+    assert x.text(*contracts_of(OBSERVATORY).values()) == (GOLDEN / "observatory.x").read_text()
+
+
+def test_contracts_for_asyncio_have_coroutines() -> None:
+    assert "    async def ADD(self, arg1: operands) -> Int32: ..." in x.python(SIMP, is_async=True)
+
+
+@pytest.mark.usefixtures("debian")
+@each_of_debian
+def test_each_file_of_debian_compiles_and_the_codec_takes_all_of_its_types(path: Path) -> None:
+    module = x.load(path)
+    for contract in x.contracts(module).values():
+        contract_of(contract)
+    assert all(codec_of(kind) for kind in types_of(module))
+
+
+@pytest.mark.usefixtures("debian")
+@each_of_debian
+def test_each_file_of_debian_comes_back_the_same_from_python(path: Path, tmp_path: Path) -> None:
+    found = contracts_of(path)
+    if found:
+        (tmp_path / path.name).write_text(x.text(*found.values()))
+        again = contracts_of(tmp_path / path.name)
+        assert x.text(*again.values()) == (tmp_path / path.name).read_text()
+        assert [contract_of(c).operations.keys() for c in again.values()] == [
+            contract_of(c).operations.keys() for c in found.values()
+        ]
+
+
+@pytest.mark.usefixtures("debian")
+@pytest.mark.timeout(120)
+def test_the_python_of_debians_files_is_clean_to_mypy_and_ruff(tmp_path: Path) -> None:
+    for path in (*DEBIAN, SIMP, OBSERVATORY, NAMES):
+        (tmp_path / f"{path.stem}.py").write_text(x.python(path))
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental"]
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=100", "--check"]
+    for command in ([*mypy, *map(str, tmp_path.glob("*.py"))], [*ruff, str(tmp_path)]):
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=110)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+NAMES = GOLDEN / "names.x"
+
+
+def test_names_that_python_needs_come_back_as_they_were(tmp_path: Path) -> None:
+    written = x.text(*contracts_of(NAMES).values())
+    (tmp_path / "names.x").write_text(written)
+    assert x.text(*contracts_of(tmp_path / "names.x").values()) == written
+    assert "void import(void) = 0;" in written
+    assert "    int from;\n    int from_;\n" in written
+
+
+def compiled(text: str, folder: Path) -> None:
+    """Let rpcgen make C of an `.x` file, and a compiler an object of that."""
+    require_program("rpcgen", "rpcsvc-proto")
+    require_program("gcc", "gcc")
+    (folder / "it.x").write_text(text)
+    for step in (
+        "rpcgen -N -h -o it.h it.x",
+        "rpcgen -N -c -o it.c it.x",
+        "gcc -w -I/usr/include/tirpc -c it.c",
+    ):
+        subprocess.run(step.split(), cwd=folder, check=True, capture_output=True, timeout=50)
+
+
+def test_rpcgen_and_a_c_compiler_take_what_is_written(tmp_path: Path) -> None:
+    compiled(x.text(*contracts_of(OBSERVATORY).values()), tmp_path)
+
+
+def test_rpcgen_and_a_c_compiler_take_a_contract_of_ours(tmp_path: Path) -> None:
+    compiled(x.text(Calculator), tmp_path)
+
+
+@dataclass
+class Empty(Exception):
+    """It has no members."""
+
+
+@dataclass
+class Tree:
+    leaves: dict[str, int]
+    branches: list[Tree | None]
+    at: tuple[int, float]
+
+
+class Circle(msgspec.Struct, tag=True):
+    radius: float
+
+
+class Box(msgspec.Struct, tag=True):
+    width: float
+    height: float
+
+
+class Garden:
+    """A member is called as a procedure is, which C could not tell apart."""
+
+    @ipckit.raises(Empty)
+    def plant(self, what: Circle | Box, name: Annotated[str, msgspec.Meta(min_length=1)]) -> Tree:
+        raise NotImplementedError
+
+    @ipckit.oneway
+    def at(self) -> None: ...
+
+
+GARDEN = """\
+typedef string plant_name<>;  /* at least 1 */
+
+struct Box {
+    double width;
+    double height;
+};
+
+union plant_what switch (int tag) {
+case 0:
+    double radius;
+case 1:
+    Box box;
+};
+
+struct Tree_leaves_entry {
+    string key<>;
+    hyper value;
+};
+
+typedef Tree_leaves_entry Tree_leaves<>;
+
+typedef struct Tree *Tree_branches;
+
+struct Tree_at {
+    hyper item1;
+    double item2;
+};
+
+struct Tree {
+    Tree_leaves leaves;
+    Tree_branches branches<>;
+    Tree_at at_;
+};
+
+struct fault {
+    string kind<>;
+    string message<>;
+};
+
+union plant_result switch (int outcome) {
+case 0:
+    Tree value;
+case 1:
+    fault fault;
+case 2:
+    void;
+};
+
+program GARDEN_PROG {
+    version GARDEN_VERS {
+        plant_result plant(plant_what what, plant_name name) = 1;
+        void at(void) = 2;
+    } = 1;
+} = 536870912;
+"""
+
+
+def test_a_contract_of_ours_shows_its_faults_its_maps_and_its_tuples(tmp_path: Path) -> None:
+    written = x.text(Garden)
+    assert sorted(written.split("\n\n")) == sorted(GARDEN.split("\n\n"))
+    compiled(written, tmp_path)
+
+
+class Streams:
+    def count(self) -> Iterator[int]:
+        raise NotImplementedError
+
+
+class Calls:
+    def each(self, call: Callable[[int], int]) -> None: ...
+
+
+class Anything:
+    def put(self, value: Any) -> None: ...
+
+
+class Signals:
+    changed = ipckit.Signal[int]()
+
+    def read(self) -> int:
+        raise NotImplementedError
+
+
+class References:
+    def find(self) -> Signals:
+        raise NotImplementedError
+
+
+class Nothing:
+    def put(self, value: None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("contract", "reason"),
+    [
+        (Streams, "Streams.count: the result: Sun RPC has no streams"),
+        (Calls, "Calls.each: parameter 'call': Sun RPC has no callbacks"),
+        (Anything, "Anything.put: parameter 'value': XDR does not say what a value is"),
+        (Signals, "Signals.changed: Sun RPC has no signals"),
+        (References, "References.find: the result: Sun RPC has no references"),
+        (Nothing, "Nothing.put: parameter 'value': None alone is no argument"),
+    ],
+)
+def test_what_xdr_cannot_say_is_refused_by_name(contract: type, reason: str) -> None:
+    with pytest.raises(NotSupported, match=f"^{reason}"):
+        x.text(contract)
+
+
+def test_two_contracts_of_one_version_are_refused() -> None:
+    with pytest.raises(ContractError, match="another contract is version 1 of program 536870912"):
+        x.text(Garden, Calculator)
+
+
+def test_the_commands_import_and_export_x_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(SIMP)]) == 0
+    assert capsys.readouterr().out == SIMP_PYTHON
+    assert main(["export", f"{SIMP}:SIMP_VERSION", "--to", "x"]) == 0
+    assert capsys.readouterr().out == SIMP_X
+
+
+def test_a_command_says_where_a_file_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.x").write_text("struct {")
+    assert main(["import", str(tmp_path / "bad.x")]) == 2
+    assert "bad.x:1:8: expected the name of the struct, found '{'" in capsys.readouterr().err
+
+
+def test_a_command_takes_folders_and_macros(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sizes.x").write_text("#ifdef WIDE\nconst SIZE = WIDE;\n#endif")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.x").write_text("#include <sizes.x>\ntypedef int row[SIZE];")
+    assert main(["import", str(tmp_path / "a" / "a.x"), f"-I{tmp_path}", "-DWIDE=3"]) == 0
+    assert "SIZE: Final = 3\n" in capsys.readouterr().out
+
+
+def test_a_file_of_several_versions_asks_for_one() -> None:
+    assert files.contract_from(str(SIMP)).name == "SIMP_VERSION"
+    assert files.contract_from(f"{OBSERVATORY}:OBSERVATORY_2").name == "OBSERVATORY_2"
+    with pytest.raises(ContractError, match="several contracts; name one"):
+        files.contract_from(str(OBSERVATORY))
