@@ -105,6 +105,6 @@ def said(message: Request | Reply) -> tuple[int, Any]:
         name = "add" if message.id == 7 else "put"
         return message.id, client(name).result(message, NESTING)
     assert message.method is not None
-    name = next(name for name, number in NUMBERS.items() if number == message.method.number)
+    name = next(name for name, number in NUMBERS.items() if number == message.method[2])
     arguments = server(name).arguments(message, NESTING)
     return message.id, [getattr(arguments, field) for field in arguments.__struct_fields__]

@@ -172,7 +172,7 @@ class ClientOperation:
         """Return the octets of a call; raises MarshalError for what does not fit the types."""
         if type(args) is not self._arguments:
             args = self._bound(args)
-        return self._framing((_XID.pack(identity) + self._head, *self._parameters.parts(args)))
+        return self._framing(self._parameters.parts(args, _XID.pack(identity) + self._head))
 
     def notification(self, args: Sequence[Any] | msgspec.Struct) -> Out:
         """Return the octets of a call that nobody answers."""
@@ -239,14 +239,17 @@ class ServerOperation:
     def arguments(self, request: Request, nesting: int) -> Any:
         """Return the typed arguments; raises BadArguments, to be answered by GARBAGE_ARGS."""
         try:
+            if request.tail is None:
+                return self._arguments.decode(request.data, request.start, nesting)
             return _decoded(self._arguments, request, nesting, self._put)
         except IpcError as error:
             raise BadArguments(str(error), UNDECODABLE) from None
 
     def result(self, identity: int, value: Any) -> Out:
         """Return the octets of a successful reply; raises MarshalError."""
-        parts = self._value.parts(_Returned(value) if self._faults else value)
-        return self._framing((_XID.pack(identity) + _SUCCESS, *parts))
+        if self._faults:
+            value = _Returned(value)
+        return self._framing(self._value.parts(value, _XID.pack(identity) + _SUCCESS))
 
     def failure(self, identity: int, error: Fault) -> Out:
         """Return the octets of a reply to a call that failed."""
@@ -359,19 +362,19 @@ def _decoded(
     """Return the value of a message; `put` makes its tail the end of a value without it."""
     data, tail = message.data, message.tail
     if tail is None:
-        return codec.decode(data, message.start, nesting=nesting)
+        return codec.decode(data, message.start, nesting)
     if put is not None:
         (size,) = _XID.unpack_from(data, len(data) - 4)
         try:
             value = put(
-                codec.decode(data[:-4] + _EMPTY, message.start, nesting=nesting),
+                codec.decode(data[:-4] + _EMPTY, message.start, nesting),
                 tail if size == len(tail) else tail[:size],
             )
         except IpcError:
             value = None
         if value is not None and not any(tail[size:]):
             return value
-    return codec.decode(data + tail, message.start, nesting=nesting)
+    return codec.decode(data + tail, message.start, nesting)
 
 
 def _ending(shape: Shape) -> Callable[[Any, bytes], Any] | None:

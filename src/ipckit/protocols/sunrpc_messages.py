@@ -41,10 +41,11 @@ __all__ = [
 RPC_VERSION: Final = 2
 LONGEST: Final = 400
 """Octets that credentials and a verifier have at most."""
-_CALL: Final = struct.Struct(">8I")
-_THREE: Final = struct.Struct(">3I")
+_WORD: Final = struct.Struct(">I")
 _TWO: Final = struct.Struct(">2I")
-_REPLY: Final = struct.Struct(">6I")
+_THREE: Final = struct.Struct(">3I")
+_CALL: Final = struct.Struct(">7I")
+"""A call's header after its first three words, where credentials and verifier are empty."""
 
 
 class Procedure(NamedTuple):
@@ -136,7 +137,7 @@ class Request(msgspec.Struct, gc=False):
     """
 
     id: int
-    method: Procedure | None
+    method: tuple[int, int, int] | None
     data: bytes
     start: int
     flavor: int = 0
@@ -155,22 +156,20 @@ class Reply(msgspec.Struct, gc=False):
     tail: bytes | None = None
 
 
-def message_of(data: bytes, tail: bytes | None = None) -> Request | Reply:
-    """Read the header of a message; raises ProtocolError for what is none.
+def message_of(data: bytes, at: int = 0, tail: bytes | None = None) -> Request | Reply:
+    """Read the header of the message that begins at `at`; raises ProtocolError for what is none.
 
     `tail` are octets that belong behind `data`, for which no header has room.
     """
-    if len(data) < _THREE.size:
-        raise ProtocolError(f"{len(data)} octets are no Sun RPC message", executed="maybe")
-    xid, kind, third = _THREE.unpack_from(data)
     try:
+        xid, kind, third = _THREE.unpack_from(data, at)
         if kind == 0:
-            return _request(xid, third, data, tail)
+            return _request(xid, third, data, at, tail)
         if kind == 1:
-            return _reply(xid, third, data, tail)
+            return _reply(xid, third, data, at, tail)
     except struct.error:
         raise ProtocolError(
-            f"a Sun RPC message is cut short in its header, after {len(data)} octets",
+            f"a Sun RPC message is cut short in its header, after {len(data) - at} octets",
             executed="maybe",
         ) from None
     raise _nonsense("kind", kind)
@@ -182,31 +181,27 @@ def _nonsense(what: str, value: int) -> ProtocolError:
     )
 
 
-def _request(xid: int, version: int, data: bytes, tail: bytes | None) -> Request:
+def _request(xid: int, version: int, data: bytes, at: int, tail: bytes | None) -> Request:
     if version != RPC_VERSION:
         return Request(xid, None, data, len(data), refused=RPC_MISMATCH)
-    _, _, _, program, number, procedure, flavor, size = _CALL.unpack_from(data)
-    start = _CALL.size + 8
-    if size == 0:
-        _, verifier = _TWO.unpack_from(data, _CALL.size)
-        if verifier == 0:
-            method = Procedure(program, number, procedure)
-            return Request(xid, method, data, start, flavor, tail=tail)
-    credentials, at = _opaque(data, _CALL.size - 4)
+    program, number, procedure, flavor, size, _, verifier_size = _CALL.unpack_from(data, at + 12)
+    method = (program, number, procedure)
+    if not size and not verifier_size:
+        return Request(xid, method, data, at + 40, flavor, tail=tail)
+    credentials, at = _opaque(data, at + 28)
     if credentials is None:
         refused = Refusal(AuthStat.AUTH_BADCRED)
         return Request(xid, None, data, len(data), refused=refused)
-    verifier_, start = _opaque(data, at + 4)
-    if verifier_ is None:
+    verifier, start = _opaque(data, at + 4)
+    if verifier is None:
         refused = Refusal(AuthStat.AUTH_BADVERF)
         return Request(xid, None, data, len(data), refused=refused)
-    method = Procedure(program, number, procedure)
     return Request(xid, method, data, start, flavor, credentials, tail=tail)
 
 
 def _opaque(data: bytes, at: int) -> tuple[bytes | None, int]:
     """Read an opaque<400>, None if it is none, and where what follows begins."""
-    (size,) = struct.unpack_from(">I", data, at)
+    (size,) = _WORD.unpack_from(data, at)
     end = at + 4 + size
     after = end + (-size & 3)
     if size > LONGEST:
@@ -216,18 +211,15 @@ def _opaque(data: bytes, at: int) -> tuple[bytes | None, int]:
     return (None if any(data[end:after]) else data[at + 4 : end]), after
 
 
-def _reply(xid: int, denied: int, data: bytes, tail: bytes | None) -> Reply:
+def _reply(xid: int, denied: int, data: bytes, at: int, tail: bytes | None) -> Reply:
     if denied == 1:
-        return Reply(xid, _denial(data), data, len(data))
+        return Reply(xid, _denial(data, at + 12), data, len(data))
     if denied:
         raise _nonsense("reply_stat", denied)
-    _, _, _, _, size, accepted = _REPLY.unpack_from(data)
-    at = _REPLY.size - 4
-    if size:
-        verifier, at = _opaque(data, 16)
-        if verifier is None:
-            raise ProtocolError("the reply's verifier is malformed", executed="maybe")
-        (accepted,) = struct.unpack_from(">I", data, at)
+    verifier, at = _opaque(data, at + 16)
+    if verifier is None:
+        raise ProtocolError("the reply's verifier is malformed", executed="maybe")
+    (accepted,) = _WORD.unpack_from(data, at)
     start = at + 4
     if accepted == 0:
         return Reply(xid, None, data, start, tail)
@@ -241,14 +233,14 @@ def _reply(xid: int, denied: int, data: bytes, tail: bytes | None) -> Reply:
     return Reply(xid, Refusal(reason, *_TWO.unpack_from(data, start)), data, start)
 
 
-def _denial(data: bytes) -> Refusal:
-    reject, word = _TWO.unpack_from(data, 12)
+def _denial(data: bytes, at: int) -> Refusal:
+    reject, word = _TWO.unpack_from(data, at)
     if reject == 0:
-        _end(data, 24)
-        return Refusal(None, *_TWO.unpack_from(data, 16))
+        _end(data, at + 12)
+        return Refusal(None, *_TWO.unpack_from(data, at + 4))
     if reject != 1:
         raise _nonsense("reject_stat", reject)
-    _end(data, 20)
+    _end(data, at + 8)
     # RFC 5531 lets the list grow: what it did not know is a failure all the same.
     return Refusal(AuthStat(word) if word <= max(AuthStat) else AuthStat.AUTH_FAILED)
 

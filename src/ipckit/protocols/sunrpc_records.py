@@ -46,19 +46,27 @@ LAST: Final = 0x80000000
 LONGEST_FRAGMENT: Final = LAST - 1
 _MARK: Final = struct.Struct(">I")
 _word = _MARK.unpack_from
+_CALL: Final = struct.Struct(">11I")
+"""A mark and a call's header, where credentials and verifier are empty."""
+_call = _CALL.unpack_from
 
 
 def records(parts: Sequence[bytes], fragment: int = LONGEST_FRAGMENT) -> Out:
     """Return a message as a record whose fragments have that many octets at most."""
+    if len(parts) == 2:
+        head, value = parts
+        size = len(head) + len(value)
+        if size <= fragment and size < LARGE:
+            return _MARK.pack(LAST | size) + head + value
     size = sum(map(len, parts))
     if size <= fragment:
         if size >= LARGE and len(parts) <= FEW:
             return [_MARK.pack(LAST | size), *parts]
         return b"".join((_MARK.pack(LAST | size), *parts))
-    whole = memoryview(b"".join(parts))
+    view = memoryview(b"".join(parts))
     out: list[bytes | memoryview] = []
     for start in range(0, size, fragment):
-        piece = whole[start : start + fragment]
+        piece = view[start : start + fragment]
         last = LAST if start + fragment >= size else 0
         out += [_MARK.pack(last | len(piece)), piece]
     return out
@@ -103,10 +111,15 @@ class Protocol:
 
         Raises ProtocolError or LimitExceeded, after which the connection is of no more use.
         """
-        if self.plain and count > _MARK.size:
-            view = self.home[:count]
-            if _word(view)[0] == LAST | count - _MARK.size:
-                return (message_of(bytes(view[_MARK.size :])),)
+        if self.plain and count >= _CALL.size:
+            data = bytes(self.home[:count])
+            mark, xid, kind, rpc, program, version, procedure, flavor, size, _, verifier = _call(
+                data
+            )
+            if mark == LAST | count - 4:
+                if kind or rpc != 2 or size or verifier:
+                    return (message_of(data, 4),)
+                return (Request(xid, (program, version, procedure), data, 44, flavor),)
         if self._tail is not None:
             return self._received_tail(count)
         end = self._begun + count
@@ -200,7 +213,7 @@ class Protocol:
     def _tailed(self, content: bytes) -> Request | Reply:
         self.plain = self.empty = True
         try:
-            return message_of(self._head, content)
+            return message_of(self._head, 0, content)
         except ProtocolError:
             # The guess was wrong, and the header goes on in the content.
             return message_of(self._head + content)

@@ -68,30 +68,33 @@ class Codec:
         """Return the octets of a value; raises MarshalError with the path of what does not fit."""
         return b"".join(self.parts(value))
 
-    def parts(self, value: Any) -> list[bytes]:
-        """Return the octets of a value in parts, of which large ones are the value's own."""
-        parts: list[bytes] = []
+    def parts(self, value: Any, *before: bytes) -> list[bytes]:
+        """Return the octets of a value in parts, of which large ones are the value's own.
+
+        `before` are parts that stand before it.
+        """
+        parts = [*before]
         try:
             self._write(value, parts.append)
         except Exception as error:  # noqa: BLE001  (a value's own code, as in a property)
             raise self._unfit(value, error) from None
         return parts
 
-    def decode(self, data: bytes, start: int = 0, *, nesting: int = NESTING) -> Any:
+    def decode(self, data: bytes, start: int = 0, nesting: int = NESTING) -> Any:
         """Return the value that fills the octets from `start`.
 
         Raises ProtocolError, or LimitExceeded for records deeper than `nesting`.
         """
-        resting = self._gathers and gc.isenabled()
-        if resting:
+        if self._gathers and gc.isenabled():
             gc.disable()
+            try:
+                return self.decode(data, start, nesting)
+            finally:
+                gc.enable()
         try:
             value, end = self._read(data, start, nesting)
         except Exception as error:  # noqa: BLE001  (a type's own code, as in __post_init__)
             raise self._unreadable(error) from None
-        finally:
-            if resting:
-                gc.enable()
         if end != len(data):
             raise self._ended(end, len(data))
         return value

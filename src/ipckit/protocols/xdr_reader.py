@@ -221,21 +221,20 @@ class _Body(Body):
             )
         return count
 
-    def _octets(self, least: int, most: int) -> str:
-        """Read octets after their count."""
+    def _octets(self, least: int, most: int, read: str = "") -> str:
+        """Read octets after their count; `read` is what is done to them at once."""
         count = self._counted(least, most)
         name, end = self.source.fresh(), self.source.fresh("e")
         self.line(f"{end} = p + {count}")
-        self.line(f"{name} = d[p:{end}]")
-        self.line(f"p = {end}")
+        self.line(f"{name} = d[p:{end}]{read}")
         with self.block(f"if {count} & 3:"):
-            self.line(f"p += -{count} & 3")
+            self.line(f"p = {end} + (-{count} & 3)")
             self.line(f"if d[{end}:p] != Z[{count} & 3]: raise padding(d, p)")
+        self.line(f"else: p = {end}")
         return name
 
     def _text(self, shape: Text) -> str:
-        octets = self._octets(0, shape.most)
-        name = self.kept(f"{octets}.decode()")
+        name = self._octets(0, shape.most, ".decode()")
         if shape.least:
             self.line(
                 f"if len({name}) < {shape.least}: raise refused("
