@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
+import msgspec
 import pytest
 
 import ipckit
@@ -340,6 +341,18 @@ class Loose:
 
 
 @dataclass
+class Nothing: ...
+
+
+class Ordered(msgspec.Struct, array_like=True):
+    x: Int32
+
+
+class Brief(msgspec.Struct, omit_defaults=True):
+    x: Int32 = 0
+
+
+@dataclass
 class Inside:
     other: Annotated[list[Outside], array(2)]
 
@@ -351,6 +364,11 @@ class Outside:
 
 def loose(self: Any, x: Loose) -> None: ...
 def endless(self: Any, x: Outside) -> None: ...
+def nothing(self: Any) -> Nothing: ...  # type: ignore[empty-body]
+def ordered(self: Any, x: Ordered) -> None: ...
+def brief(self: Any, x: Brief) -> None: ...
+def handle(self: Any) -> Handle: ...  # type: ignore[empty-body]
+def huge(self: Any) -> Annotated[list[Int32], array(2**62)]: ...  # type: ignore[empty-body]
 
 
 REFUSED: list[tuple[type, type[Exception], str]] = [
@@ -363,11 +381,16 @@ REFUSED: list[tuple[type, type[Exception], str]] = [
     (one(numbers), NotSupported, r"C is not told how long 'x' is: .*len\(x\)"),
     (one(loose), NotSupported, r"cannot tell how long Loose\.numbers is: annotate"),
     (one(endless), NotSupported, r"holds no Outside inside itself; make it Pointer"),
+    (one(nothing), NotSupported, r"has no struct like Nothing, without fields"),
+    (one(ordered), NotSupported, r"has no struct like Ordered, .*array_like"),
+    (one(brief), NotSupported, r"has no struct like Brief, .*omit_defaults"),
+    (one(huge), NotSupported, r"has no array of \d+ elements"),
     (one(telling), NotSupported, r"lets callbacks return numbers only"),
     (one(listening), NotSupported, r"how long an array is that C hands to a callback"),
     (one(plain, symbol="no_such_symbol"), ContractError, r"libc\.so\.6 has no function 'no_such"),
     (one(plain, symbol=5), ContractError, r"the hint symbol is the name of a C function"),
     (one(plain, free="no_such_symbol"), ContractError, r"the result: there is nothing to free"),
+    (one(handle, free="free"), ContractError, r"the result: there is nothing to free"),
     (one(text, free="no_such_symbol"), ContractError, r"has no function 'no_such_symbol'"),
     (one(plain, errno="sometimes"), ContractError, r"the hint errno is one of negative, nonzero"),
     (one(plain, errno="null"), ContractError, r"the result cannot be null"),
@@ -375,6 +398,7 @@ REFUSED: list[tuple[type, type[Exception], str]] = [
     (one(plain, encoding="utf-16"), ContractError, r"'utf-16' is no encoding"),
     (one(plain, arguments="x"), ContractError, r"the hint is arguments=\["),
     (one(plain, arguments=["x + 1"]), ContractError, r"the argument 'x \+ 1' is none of 'name'"),
+    (one(plain, arguments=["x", 2**31]), ContractError, r"2147483648 is none .*an int of C"),
     (one(plain, arguments=["x[3]"]), ContractError, r"the argument 'x\[3\]' is none of"),
     (one(plain, arguments=["len(x)"]), ContractError, r"the hint gives C no parameter 'x'"),
     (one(plain, arguments=["x", "y"]), ContractError, r"'y', which is no parameter.*say '&y'"),

@@ -114,11 +114,12 @@ def test_text_crosses_in_the_encoding_of_the_address(address: str) -> None:
             every.same_text("日")
 
 
-@pytest.mark.parametrize("value", ["a\0b", b"a\0b"])
-def test_a_nul_inside_text_is_refused(every: Every, value: Any) -> None:
-    same = every.same_text if isinstance(value, str) else every.same_octets
+@pytest.mark.parametrize(
+    ("name", "value"), [("same_text", "a\0b"), ("same_octets", b"a\0b"), ("shout", "a\0b")]
+)
+def test_a_nul_inside_text_is_refused(every: Every, name: str, value: Any) -> None:
     with pytest.raises(MarshalError, match="holds a NUL, at which C takes it to end"):
-        same(value)
+        getattr(every, name)(value)
 
 
 def test_booleans_enums_bytes_and_handles_cross(every: Every) -> None:
@@ -222,6 +223,17 @@ def test_what_the_library_made_is_freed_once_it_is_copied(every: Every) -> None:
     assert every.still_owned() == 0
 
 
+def test_null_is_not_freed(address: str) -> None:
+    class Freeing(Protocol):
+        @ipckit.hint("ctypes", free="unmade")
+        def nothing(self) -> str | None: ...
+        def still_owned(self) -> Int32: ...
+
+    with ipckit.connect(Freeing, address) as library:
+        assert library.nothing() is None
+        assert library.still_owned() == 0
+
+
 class CallingBack(Protocol):
     def apply(self, function: Callable[[float, Int32], float], x: float, n: Int32) -> float: ...
     def call_three_times(self, function: Callable[[], None]) -> Int32: ...
@@ -280,6 +292,17 @@ def test_a_callback_does_not_disturb_errno(calling: CallingBack) -> None:
         return int(not Path("/nowhere").exists())
 
     assert calling.tell(hear) == 1
+
+
+def test_what_a_callback_calls_does_not_disturb_errno_either(
+    calling: CallingBack, every: Every
+) -> None:
+    def hear(text: str, behind: Point, given: Point) -> int:
+        with pytest.raises(Fault, match="EDOM"):
+            every.divide(1, 0)
+        return 5
+
+    assert calling.tell(hear) == 5
 
 
 CALLS: list[tuple[str, tuple[Any, ...]]] = [

@@ -54,11 +54,15 @@ class CCallback:
         def called(*values: Any) -> Any:
             if raised:
                 return zero
+            # That of the C code which calls; what Python calls meanwhile has one too.
+            code = ctypes.get_errno()
             try:
                 return self._call(function, values, where)
             except BaseException as error:  # noqa: BLE001  (no exception passes through C)
                 raised.append(error)
                 return zero
+            finally:
+                ctypes.set_errno(code)
 
         return self.ctype(called)
 

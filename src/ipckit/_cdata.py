@@ -61,6 +61,11 @@ class CType:
         """Say whether it is a number, which C passes and returns without a pointer."""
         return not (self.is_pointer or self.is_array or self.is_compound)
 
+    @property
+    def is_copied(self) -> bool:
+        """Say whether what C points to is copied, so that nobody needs the original any more."""
+        return self.is_pointer and self.ctype is not ctypes.c_void_p
+
 
 def plain(value: Any) -> Any:
     """Return a value as dicts, lists, numbers, text and bytes; raises MarshalError."""
@@ -138,8 +143,9 @@ class Layout:
         )
 
     def _changed_text(self, node: shapes.Type) -> CType:
-        encode, decode = self._codec(node)
         is_text = isinstance(node, shapes.StrType)
+        # Text comes back up to its NUL, so that it goes in like that too.
+        encode, decode = self._text(node, counted=not is_text).encode, self._codec(node)[1]
         return CType(
             ctype=ctypes.c_char_p,
             encode=lambda value: ctypes.create_string_buffer(encode(value)),
@@ -174,7 +180,10 @@ class Layout:
         if mark == "handle":
             return _HANDLE
         if isinstance(mark, int):
-            return self._array(_bare(node), mark)
+            try:
+                return self._array(_bare(node), mark)
+            except OverflowError:
+                raise NotSupported(f"has no array of {mark} elements") from None
         if width in _WIDTHS:
             return _WIDTHS[cast("str", width)]
         return self._kind(node.type, counted=counted)
@@ -266,6 +275,11 @@ class Layout:
         known = self._structs.get(node.cls)
         if known is not None:
             return known
+        settings = getattr(node.cls, "__struct_config__", None)
+        if not node.fields or (settings and (settings.array_like or settings.omit_defaults)):
+            raise NotSupported(
+                f"has no struct like {_name(node)}, without fields, array_like or omit_defaults"
+            )
         structure: Any = type(_name(node), (ctypes.Structure,), {})
         fields: list[tuple[str, CType]] = []
         # Known before its fields are, since they may point to it.

@@ -119,13 +119,13 @@ class Prototype:
     # Reading the hints.
 
     def _note(self, text: Any) -> re.Match[str] | int | None:
-        if text is None or type(text) is int:
+        if text is None or (type(text) is int and -(2**31) <= text < 2**31):
             return text
         match = _PLACE.fullmatch(text) or _MEASURE.fullmatch(text) if type(text) is str else None
         if match is None or (match.re is _PLACE and match["size"] and not match["out"]):
             raise ContractError(
                 f"{self._where}: the argument {text!r} is none of 'name', '&name', '&name[size]', "
-                "'len(name)', 'sizeof(name)', a number, None"
+                "'len(name)', 'sizeof(name)', an int of C, None"
             )
         return match
 
@@ -206,7 +206,7 @@ class Prototype:
             self._errno == "null" and (kind is None or not kind.is_pointer)
         ):
             raise ContractError(f"{where} cannot be {self._errno}, as the hint errno wants")
-        if self._free is not None and (kind is None or is_hidden or not kind.is_pointer):
+        if self._free is not None and (kind is None or is_hidden or not kind.is_copied):
             raise ContractError(f"{where}: there is nothing to free")
         return kind, self._results[not is_hidden :]
 
@@ -310,7 +310,7 @@ class Prototype:
                 raise raised[0]
             return self._outcome(returned, code, cells, is_owned=free is not None)
         finally:
-            if free is not None:
+            if free is not None and returned is not None:
                 free(returned)
 
     def _outcome(self, returned: Any, code: int, cells: Cells, *, is_owned: bool) -> Any:
