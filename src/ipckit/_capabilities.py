@@ -23,6 +23,8 @@ class Capabilities:
     """What one mechanism promises on one transport; every field is a claim that a test holds."""
 
     integers: tuple[int, int]
+    plain_integers: tuple[int, int] | None = None
+    """What a plain `int` holds, where that is less than the widest integer type does."""
     none: bool = True
     bytes: bool = True
     map_keys: Literal["any", "str"] = "any"

@@ -24,7 +24,7 @@ from ipckit._contract import (
     converter,
 )
 from ipckit._signal import BoundSignal
-from ipckit.errors import BadArguments, NotSupported
+from ipckit.errors import BadArguments, NotSupported, UnknownOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-__all__ = ["make_proxy"]
+__all__ = ["asked_by_name", "make_proxy"]
 
 # Of these a value can be told by its exact type; all others are checked by msgspec.
 _EXACT: Final = {int: "int", str: "str", bool: "bool", bytes: "bytes", float: "float"}
@@ -71,6 +71,18 @@ def make_proxy(contract: Contract, channel: Channel, *, is_async: bool = False) 
     proxy = type(f"{contract.name}Proxy", (_Proxy,), namespace)()
     object.__setattr__(proxy, "__dict__", members)
     return proxy
+
+
+def asked_by_name(contract: Contract, name: str, args: Sequence[Any]) -> tuple[Operation, Any]:
+    """Return the operation of that name and the arguments, checked, for a peer that checks nothing.
+
+    Raises UnknownOperation or BadArguments.
+    """
+    operation = contract.operations.get(name)
+    if operation is None:
+        known = ", ".join(contract.operations)
+        raise UnknownOperation(f"{contract.name} has no {name!r}; it has {known}")
+    return operation, _argument_checker(operation)(tuple(args))
 
 
 class _Proxy:

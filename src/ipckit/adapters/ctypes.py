@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from ipckit._capabilities import Capabilities
 from ipckit._cdata import Layout
 from ipckit._cprototype import HINTS, Prototype
+from ipckit._proxy import asked_by_name
 from ipckit.errors import (
     AddressError,
     ConnectFailed,
@@ -56,6 +57,7 @@ __all__ = ["CAPABILITIES", "HINTS", "connect", "misfits", "serve"]
 CAPABILITIES: Final[Mapping[str, Capabilities]] = {
     "library": Capabilities(
         integers=(-(2**63), 2**64 - 1),
+        plain_integers=(-(2**63), 2**63 - 1),
         text="no NUL",
         fault_text=False,
         fault_details=False,
@@ -94,7 +96,7 @@ class LibraryChannel:
 
     def __init__(self, address: Address, options: Options) -> None:
         encoding = _encoding(address)
-        contract = options.contract
+        self._contract = contract = options.contract
         prototypes = (
             []
             if contract is None
@@ -122,10 +124,13 @@ class LibraryChannel:
         return call
 
     def call(self, name: str, args: Sequence[Any]) -> Any:
-        """Raise NotSupported: without a contract nobody knows what C takes."""
-        raise NotSupported(
-            f"{name}: a C library does not say what its functions take; connect with a contract"
-        )
+        """Call an operation of the contract by its name: without one nobody knows what C takes."""
+        if self._contract is None:
+            raise NotSupported(
+                f"{name}: a C library does not say what its functions take; connect with a contract"
+            )
+        operation, checked = asked_by_name(self._contract, name, args)
+        return self.bind(operation, f"{self._contract.name}.{operation.name}")(checked)
 
     def subscribe(self, contract: Contract, name: str, deliver: Callable[[Any], None]) -> None:
         """Raise NotSupported: a C library has no signals."""
