@@ -422,7 +422,7 @@ def test_a_list_of_a_million_nodes_crosses_without_recursion() -> None:
     codec = codec_of(Node | None)
     octets = codec.encode(chain(1_000_000))
     assert len(octets) == 8_000_004
-    node, count = codec.decode(octets, nesting=2), 0
+    node, count = codec.decode(octets, nesting=1), 0
     while node is not None:
         node, count = node.next, count + 1
     assert count == 1_000_000
@@ -456,6 +456,14 @@ def test_what_no_stack_holds_is_refused_both_ways() -> None:
         codec_of(Tree).decode(octets, nesting=1_000_000)
     with pytest.raises(MarshalError, match="nested too deeply"):
         codec_of(Tree).encode(deep(100_000))
+
+
+def test_a_type_of_few_words_and_many_numbers_takes_no_more_than_its_words() -> None:
+    kind: Any = Int32
+    for level in range(24):
+        kind = msgspec.defstruct(f"Level{level}", [("left", kind), ("right", kind)])
+    with pytest.raises(ProtocolError, match="cut short"):
+        codec_of(kind).decode(bytes(400))
 
 
 def test_deeply_nested_types_are_carried() -> None:

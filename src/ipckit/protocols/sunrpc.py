@@ -21,10 +21,9 @@ One-way calls are RFC 5531's batching: nothing is sent back. Limits: `nesting`, 
 from __future__ import annotations
 
 import itertools
-import os
 import struct
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -135,6 +134,8 @@ class ClientOperation:
     """One procedure as a client speaks it: its calls' octets, and its typed results.
 
     `credentials` stand in each call as `AuthSys.encoded` returns them; without, AUTH_NONE.
+    `one_way` numbers the calls that nobody answers: for datagrams, so that no two clients of one
+    port in a row begin alike.
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class ClientOperation:
         framing: Framing = records,
         credentials: bytes = b"",
         faults: bool = False,
+        one_way: Iterator[int] | None = None,
     ) -> None:
         self.name = operation.name
         self.nullable = nullable(operation.result)
@@ -164,7 +166,7 @@ class ClientOperation:
         self._faults = faults
         self._value = _result_codec(operation, f"{where}: the result", faults=faults)
         self._put = _ending(self._value.shape)
-        self._one_way = itertools.count(int.from_bytes(os.urandom(4)))
+        self._one_way = itertools.count() if one_way is None else one_way
         # The shortcut: a reply that came whole and alone is read in one typed step.
         self.decode = self._shortcut if bounded(operation.result) else _no_shortcut
 

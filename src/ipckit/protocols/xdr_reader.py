@@ -132,6 +132,7 @@ class _Body(Body):
         """Read one more item of a struct format; its name is bound at the next flush."""
         name = self.source.fresh()
         self._codes += code
+        self.numbers += 1
         self._row.append(name)
         return name
 

@@ -16,7 +16,7 @@ PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 DEEPEST: Final = 8
 """Blocks inside blocks that one function has: Python allows 20."""
 LARGEST: Final = 64
-"""Lines from which a function calls others instead of holding what they do."""
+"""Lines and numbers from which a function calls others instead of holding what they do."""
 
 
 class Source:
@@ -68,6 +68,7 @@ class Body:
         self.source = source
         self.lines: list[str] = []
         self.level = 1
+        self.numbers = 0
 
     def line(self, text: str) -> None:
         """Add a line at the present depth."""
@@ -84,4 +85,4 @@ class Body:
     @property
     def crowded(self) -> bool:
         """Say whether more belongs into a function of its own."""
-        return self.level > DEEPEST or len(self.lines) > LARGEST
+        return self.level > DEEPEST or len(self.lines) + self.numbers > LARGEST

@@ -7,7 +7,7 @@ Every type of RFC 4506 has one form in Python, and the codec reads that form fro
     char, short (of rpcgen)       Int8, Int16, UInt8, UInt16  an int on the wire, its range checked
     float, double                 Float32, Float64            a plain float is a double
     bool, void                    bool, None
-    enum                          an IntEnum                  other Enums: numbered from 0
+    enum                          an IntEnum                  an Enum of no ints: numbered from 0
     string s<8>, string s<>       Annotated[str, Meta(max_length=8)], str        UTF-8, octets count
     opaque o<8>, opaque o<>       Annotated[bytes, Meta(max_length=8)], bytes
     opaque o[8]                   Annotated[bytes, Meta(min_length=8, max_length=8)]

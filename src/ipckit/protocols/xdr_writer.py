@@ -116,6 +116,7 @@ class _Body(Body):
     def number(self, code: str, value: str) -> None:
         """Write one more item of a struct format."""
         self._codes += code
+        self.numbers += 1
         self._row.append(value)
 
     def flush(self, more: str = "") -> None:
