@@ -152,6 +152,8 @@ class Preprocessor:
         outer = all(group.active for group in conditions[:-1])
         if word in ("if", "ifdef", "ifndef"):
             outer = outer and (not conditions or conditions[-1].active)
+            if len(conditions) >= _DEEPEST:
+                raise place.error(f"conditions are over {_DEEPEST} deep")
             conditions.append(_Group(place, outer and self._holds(word, rest, place)))
             return
         if not conditions:
