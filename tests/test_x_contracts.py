@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 from requirements import require_program
+from x_debian import DEBIAN, OBSERVATORY, SIMP, require_debian, types_of
 
 import ipckit
 from ipckit._contract import contract_of
@@ -21,27 +22,7 @@ from ipckit.errors import ContractError, NotSupported
 from ipckit.examples.calculator import Calculator
 from ipckit.protocols.xdr import codec_of
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
-SIMP = ROOT / "xdr" / "simp.x"
-OBSERVATORY = ROOT / "xdr" / "observatory.x"
-RPCSVC = Path("/usr/include/rpcsvc")
-TIRPC = Path("/usr/include/tirpc")
-DEBIAN = [
-    *(
-        RPCSVC / f"{name}.x"
-        for name in (
-            *("bootparam_prot", "key_prot", "klm_prot", "mount", "nfs_prot", "nis"),
-            *("nis_callback", "nis_object", "nlm_prot", "rex", "rquota", "rstat", "rusers"),
-            *("sm_inter", "spray", "yp", "yppasswd"),
-        )
-    ),
-    TIRPC / "rpc" / "rpcb_prot.x",
-    TIRPC / "rpcsvc" / "crypt.x",
-]
 each_of_debian = pytest.mark.parametrize("path", DEBIAN, ids=lambda path: path.stem)
 
 SIMP_PYTHON = '''\
@@ -90,20 +71,11 @@ program SIMP_PROG {
 
 @pytest.fixture
 def debian() -> None:
-    """Skip where Debian's files are not installed."""
-    require_program("rpcgen", "rpcsvc-proto")
-    if not TIRPC.exists():
-        require_program("libtirpc headers", "libtirpc-dev")
+    require_debian()
 
 
 def contracts_of(path: Path) -> dict[str, type]:
     return x.contracts(x.load(path))
-
-
-def types_of(module: ModuleType) -> list[Any]:
-    found = x.contracts(module).values()
-    classes = [v for v in vars(module).values() if isinstance(v, type)]
-    return [c for c in classes if c.__module__ == module.__name__ and c not in found]
 
 
 def test_simp_is_the_python_that_a_person_would_write() -> None:
