@@ -7,14 +7,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ipckit._aside import aside
 from ipckit.process._waiting import ready_now
-from ipckit.transports.aio import _aside as aside
 
 if TYPE_CHECKING:
     from ipckit.process._drain import Feed
     from ipckit.process._job import Steps, Wants
 
-__all__ = ["Watch", "aside"]
+__all__ = ["Watch"]
 
 Out = TypeVar("Out")
 

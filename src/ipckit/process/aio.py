@@ -13,21 +13,20 @@ ends are watched by the loop. A job that is cancelled is killed with its process
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
+from ipckit._aside import aside
 from ipckit.process._background import GRACE, UNSET, Started, background_plan
 from ipckit.process._coprocess import Conversation
 from ipckit.process._job import Job
 from ipckit.process._plan import CHUNK
 from ipckit.process._run import checked_pipeline, completed, prepared
 from ipckit.process._spawn import checked_args
-from ipckit.process._watching import Watch, aside
+from ipckit.process._watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-
-    from typing_extensions import Unpack
 
     from ipckit.process._plan import BackgroundOptions, CoprocessOptions, Plan, RunOptions
     from ipckit.process._result import Result

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from ipckit._aside import aside, started
 from ipckit._deadline import DEFAULT_TIMEOUT
 from ipckit._options import Options
 from ipckit.errors import ConnectionLost
@@ -74,7 +74,7 @@ async def connect(
     parsed = stream_address(address)
     options = Options(timeout=timeout, tls=tls)
     work = partial(dial, parsed, options, Deadline(timeout).seconds)
-    return ByteStream(await _aside(work, lambda late: late.close()), str(parsed), timeout)
+    return ByteStream(await aside(work, lambda late: late.close()), str(parsed), timeout)
 
 
 async def listen(
@@ -86,7 +86,7 @@ async def listen(
 ) -> StreamListener:
     """Listen as `transports.listen`."""
     work = partial(StreamListener, address, timeout, tls, any_user)
-    return await _aside(work, StreamListener.stop)
+    return await aside(work, StreamListener.stop)
 
 
 async def bind(
@@ -100,7 +100,7 @@ async def bind(
 ) -> Datagrams:
     """Bind as `transports.bind`."""
     routing = Routing(interface, hops, loopback, broadcast)
-    sock = await _aside(partial(open_bound, address, routing), DatagramSocket.close)
+    sock = await aside(partial(open_bound, address, routing), DatagramSocket.close)
     return Datagrams(sock, timeout)
 
 
@@ -115,7 +115,7 @@ async def connect_datagrams(
 ) -> Datagrams:
     """Make a socket for one peer as `transports.connect_datagrams`."""
     routing = Routing(interface, hops, loopback, broadcast)
-    sock = await _aside(partial(open_connected, address, routing), DatagramSocket.close)
+    sock = await aside(partial(open_connected, address, routing), DatagramSocket.close)
     return Datagrams(sock, timeout)
 
 
@@ -219,7 +219,7 @@ class ByteStream(ConnectedStream):
     async def _said(self, error: OSError, seconds: float | None) -> Exception:
         trouble = self._trouble(error, seconds)
         if isinstance(self._stream, PipeStream) and isinstance(trouble, ConnectionLost):
-            return await _aside(partial(self._with_epitaph, trouble))
+            return await aside(partial(self._with_epitaph, trouble))
         return trouble
 
     def _shut(self) -> None:
@@ -228,7 +228,7 @@ class ByteStream(ConnectedStream):
         self._closed = True
         self._watch.wake()
         if isinstance(self._stream, PipeStream):
-            self._ending = _started(self._stream.close)
+            self._ending = started(self._stream.close)
         else:
             self._stream.close()
 
@@ -386,47 +386,3 @@ class _Watch:
         for future in self._waiting.pop(key):
             if not future.done():
                 future.set_result(None)
-
-
-def _nothing(_: object) -> None: ...
-
-
-async def _aside(
-    work: Callable[[], Result], dispose: Callable[[Result], object] = _nothing
-) -> Result:
-    """Do blocking work in a thread; a result that nobody waits for any more is disposed of."""
-    future = _started(work, dispose)
-    try:
-        return await future
-    except asyncio.CancelledError:
-        if not future.cancelled() and future.exception() is None:
-            _in_thread(partial(dispose, future.result()))
-        raise
-
-
-def _started(
-    work: Callable[[], Result], dispose: Callable[[Result], object] = _nothing
-) -> asyncio.Future[Result]:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
-            settle: Callable[[], None] = partial(future.set_exception, error)
-            drop: Callable[[], object] = bool
-        else:
-            settle, drop = partial(future.set_result, result), partial(dispose, result)
-        try:
-            loop.call_soon_threadsafe(lambda: _in_thread(drop) if future.cancelled() else settle())
-        except RuntimeError:  # the loop has ended
-            drop()
-
-    _in_thread(run)
-    return future
-
-
-def _in_thread(work: Callable[[], object]) -> None:
-    # A daemon thread: unlike an executor's, it does not keep the program from ending.
-    threading.Thread(target=work, name="ipckit-transports", daemon=True).start()
