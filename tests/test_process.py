@@ -420,6 +420,35 @@ def test_an_interrupted_caller_leaves_no_program_behind() -> None:
         timer.join()
 
 
+INTERRUPTED = """
+import os, signal
+from ipckit import process
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+def openings():
+    return len(os.listdir("/proc/self/fd"))
+
+signal.signal(signal.SIGALRM, interrupt)
+process.run(["true"])
+before = openings()
+for moment in range(200):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, (moment + 1) * 2e-5)
+        process.run(["sleep", "100"])
+    except KeyboardInterrupt:
+        pass
+print(openings() - before)
+"""
+
+
+def test_an_interrupt_while_a_program_is_started_leaves_nothing() -> None:
+    with nothing_left():
+        said = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+        assert said.stdout == "0\n", said.stderr
+
+
 def test_programs_get_the_default_sigpipe(face: Any) -> None:
     result = face.run(["sh", "-c", "kill -PIPE $$"])
     assert result.signal == "SIGPIPE"

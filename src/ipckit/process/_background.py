@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import signal as signals
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
 from ipckit.process._job import Clock, Job, Steps
 from ipckit.process._plan import CHUNK, Plan
 from ipckit.process._result import Result, decoded
 from ipckit.process._run import checked_pipeline
 from ipckit.process._spawn import checked_args
-from ipckit.process._waiting import drive
+from ipckit.process._waiting import drive, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-
-    from typing_extensions import Unpack
 
     from ipckit.process._plan import BackgroundOptions
     from ipckit.process._spawn import Argument
@@ -63,7 +62,8 @@ def start(
     `receive`, ...): until then a program that fills its pipe stands still.
     Keep what it returns: when that is lost, or Python ends, the program is killed and reaped.
     """
-    return Process(Job([checked_args(args, shell=shell)], background_plan(text, options)))
+    commands = [checked_args(args, shell=shell)]
+    return Process(undisturbed(partial(Job, commands, background_plan(text, options))))
 
 
 @overload
@@ -78,7 +78,8 @@ def start_pipeline(
     *commands: Sequence[Argument], text: bool = False, **options: Unpack[BackgroundOptions]
 ) -> Process[Any]:
     """Start a pipeline as `start` does a program."""
-    return Process(Job(checked_pipeline(commands), background_plan(text, options)))
+    checked = checked_pipeline(commands)
+    return Process(undisturbed(partial(Job, checked, background_plan(text, options))))
 
 
 def background_plan(text: bool, options: BackgroundOptions) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, Unpack, overload
 
 from ipckit.errors import (
     CallTimeout,
@@ -18,13 +18,11 @@ from ipckit.process._job import Clock, Job, Steps
 from ipckit.process._plan import Plan, as_octets
 from ipckit.process._result import shown
 from ipckit.process._spawn import checked_args
-from ipckit.process._waiting import drive
+from ipckit.process._waiting import drive, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-
-    from typing_extensions import Unpack
 
     from ipckit.process._plan import CoprocessOptions
     from ipckit.process._spawn import Argument
@@ -250,7 +248,7 @@ class Coprocess(Generic[T]):
         self, args: Sequence[Argument], *, text: bool = True, **options: Unpack[CoprocessOptions]
     ) -> None:
         self._conversation = Conversation(args, text, options)
-        self._conversation.start()
+        undisturbed(self._conversation.start)
 
     @property
     def pid(self) -> int:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from ipckit.errors import MarshalError
 from ipckit.process._job import Clock, Job, Steps
 from ipckit.process._plan import Plan
 from ipckit.process._result import Result, decoded
 from ipckit.process._spawn import checked_args
-from ipckit.process._waiting import drive
+from ipckit.process._waiting import drive, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from typing_extensions import Unpack
 
     from ipckit.process._plan import RunOptions
     from ipckit.process._spawn import Argument
@@ -71,7 +70,7 @@ def run(
     """
     commands = [checked_args(args, shell=shell)]
     plan, clock = prepared(text, options)
-    return drive(completed(Job(commands, plan), clock, check))
+    return drive(completed(undisturbed(partial(Job, commands, plan)), clock, check))
 
 
 @overload
@@ -104,7 +103,7 @@ def pipeline(
     """
     checked = checked_pipeline(commands)
     plan, clock = prepared(text, options)
-    return drive(completed(Job(checked, plan), clock, check))
+    return drive(completed(undisturbed(partial(Job, checked, plan)), clock, check))
 
 
 def prepared(text: bool, options: RunOptions) -> tuple[Plan, Clock]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ipckit.errors import MarshalError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipckit.process._drain import Feed
     from ipckit.process._job import Steps, Wants
 
-__all__ = ["drive", "ready_now"]
+__all__ = ["drive", "ready_now", "undisturbed"]
 
 Out = TypeVar("Out")
 
@@ -40,6 +43,39 @@ def drive(steps: Steps[Out]) -> Out:
 def ready_now(wants: Wants) -> set[int]:
     """Return the wanted descriptors that are ready, without waiting."""
     return {descriptor for descriptor, _ in _poll(wants).poll(0)}
+
+
+def undisturbed(start: Callable[[], Out]) -> Out:
+    """Start something where no signal handler can break it off half way, and return it.
+
+    Handlers run in the main thread: one that raises (Ctrl-C) while a program is being started there
+    would leave a program that nobody knows of. What is started for nobody is lost, and so ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return start()
+    made: list[Out] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            made.append(start())
+        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="ipckit-start", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # there is no thread to be had
+        return start()
+    try:
+        thread.join()
+    except BaseException:
+        thread.join(MOMENT)
+        made.clear()
+        raise
+    if failed:
+        raise failed.pop()
+    return made.pop()
 
 
 def _await_ready(wants: Wants) -> set[int]:
