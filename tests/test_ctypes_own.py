@@ -16,7 +16,7 @@ from requirements import require_program
 
 import ipckit
 from ipckit.errors import BadArguments, ConnectionLost, Fault, MarshalError, ProtocolError
-from ipckit.types import Int32, Pointer
+from ipckit.types import Float32, Float64, Int32, Pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +101,19 @@ def test_a_float_of_32_bits_has_the_nearest_value_and_never_becomes_infinite(eve
         every.same_float(1e300)
 
 
+@pytest.mark.parametrize("kind", [float, Float32, Float64])
+def test_an_integer_that_has_no_exact_float_is_refused(address: str, kind: Any) -> None:
+    def same_double(self: Any, value: Any) -> float: ...  # type: ignore[empty-body]
+
+    same_double.__annotations__ = {"value": kind, "return": float}
+    contract = type("Exact", (), {"same_double": same_double})
+    exact = ipckit.connect(contract, address).proxy
+    if kind is not Float32:
+        assert exact.same_double(2**53) == 2**53
+    with pytest.raises(BadArguments, match=r"9007199254740993 has no exact float - at `\$.value`"):
+        exact.same_double(2**53 + 1)
+
+
 @pytest.mark.parametrize("text", ["", "über", "日本", None])
 def test_text_and_null_cross(every: Every, text: str | None) -> None:
     assert every.same_text(text) == text
@@ -143,6 +156,14 @@ def test_a_struct_behind_a_pointer_is_copied_and_null_is_none(every: Every) -> N
 def test_structs_that_point_to_their_like_cross(every: Every) -> None:
     assert every.sum_nodes(Node(1, Node(2, Node(3)))) == 6
     assert every.sum_nodes(None) == 0
+
+
+def test_structs_that_point_too_deep_are_refused(every: Every) -> None:
+    chain = None
+    for number in range(500):
+        chain = Node(number, chain)
+    with pytest.raises(MarshalError, match="parameter 'node': maximum recursion"):
+        every.sum_nodes(chain)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ LAYERS: Final = (
     {"errors", "types"},
     {"_address", "_signal", "_contract", "_deadline", "_dialogue"},
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
-    {"_ccallback", "_cdata", "_cprototype", "_dispatch", "_proxy"},
+    {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
     {"adapters"},
     {"_registry"},

@@ -21,13 +21,12 @@ Nothing is truncated as ctypes would: a number outside its width is refused.
 from __future__ import annotations
 
 import ctypes
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import inspect as shapes
 
+from ipckit._cnumbers import HANDLE, LONG_LONG, SIMPLE, WIDTHS, CType
 from ipckit._contract import NATIVE
 from ipckit.errors import MarshalError, NotSupported, ProtocolError
 from ipckit.types import IN_C
@@ -35,36 +34,7 @@ from ipckit.types import IN_C
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CType", "Layout", "has_length", "is_endless", "make", "plain", "read"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CType:
-    """How a type lies in C's memory.
-
-    `encode` takes a plain value to what ctypes takes, and raises MarshalError; `decode` takes what
-    ctypes gives to a plain value, None for NULL, and is missing where C does not say how long it
-    is. `is_compound` says that a value must be made plain first.
-    """
-
-    ctype: Any
-    encode: Callable[[Any], Any]
-    decode: Callable[[Any], Any] | None
-    is_pointer: bool = False
-    is_array: bool = False
-    is_compound: bool = False
-    item: CType | None = None
-    """Of a list or an array of numbers or structs, what its elements are."""
-
-    @property
-    def is_number(self) -> bool:
-        """Say whether it is a number, which C passes and returns without a pointer."""
-        return not (self.is_pointer or self.is_array or self.is_compound)
-
-    @property
-    def is_copied(self) -> bool:
-        """Say whether what C points to is copied, so that nobody needs the original any more."""
-        return self.is_pointer and self.ctype is not ctypes.c_void_p
+__all__ = ["Layout", "has_length", "is_endless", "make", "plain", "read"]
 
 
 def plain(value: Any) -> Any:
@@ -157,9 +127,9 @@ class Layout:
         if isinstance(node, shapes.Metadata):
             return self._marked(node, counted)
         if isinstance(node, shapes.IntType):
-            return _LONG_LONG
-        if type(node) in _SIMPLE:
-            return _SIMPLE[type(node)]
+            return LONG_LONG
+        if type(node) in SIMPLE:
+            return SIMPLE[type(node)]
         if isinstance(node, shapes.StrType | shapes.BytesType):
             return self._text(node, counted)
         if isinstance(node, shapes.ListType):
@@ -178,14 +148,14 @@ class Layout:
         if mark == "pointer":
             return self._pointer(node)
         if mark == "handle":
-            return _HANDLE
+            return HANDLE
         if isinstance(mark, int):
             try:
                 return self._array(_bare(node), mark)
             except OverflowError:
                 raise NotSupported(f"has no array of {mark} elements") from None
-        if width in _WIDTHS:
-            return _WIDTHS[cast("str", width)]
+        if width in WIDTHS:
+            return WIDTHS[cast("str", width)]
         return self._kind(node.type, counted=counted)
 
     def _pointer(self, node: shapes.Metadata) -> CType:
@@ -251,7 +221,7 @@ class Layout:
             return self._text(shapes.StrType(), counted)
         if types != {int}:
             raise NotSupported("has enums of integers or of text only")
-        inner = _WIDTHS["int32"]
+        inner = WIDTHS["int32"]
         return CType(ctype=inner.ctype, encode=inner.encode, decode=inner.decode, is_compound=True)
 
     def _nullable(self, node: shapes.UnionType, counted: bool) -> CType:
@@ -310,77 +280,10 @@ class Layout:
         return kind
 
 
-def _integer(ctype: Any, name: str, low: int, high: int) -> CType:
-    def encode(value: Any) -> int:
-        if type(value) is not int:
-            raise MarshalError(f"expected `int`, got `{type(value).__name__}`")
-        if not low <= value <= high:
-            raise MarshalError(f"{value} does not fit {name}, {low} to {high}")
-        return value
-
-    return CType(ctype=ctype, encode=encode, decode=_same)
-
-
-def _real(ctype: Any, name: str) -> CType:
-    def encode(value: Any) -> float:
-        if type(value) not in (int, float):
-            raise MarshalError(f"expected `float`, got `{type(value).__name__}`")
-        try:
-            stored = ctype(value).value
-            if math.isinf(stored) == math.isinf(value) and (
-                type(value) is float or stored == value
-            ):
-                return float(value)
-        except OverflowError:
-            pass
-        raise MarshalError(f"{value} does not fit {name}")
-
-    return CType(ctype=ctype, encode=encode, decode=_same)
-
-
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise MarshalError(f"expected `bool`, got `{type(value).__name__}`")
-    return value
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
 def _checked_bytes(value: Any) -> bytes:
     if type(value) is not bytes:
         raise MarshalError(f"expected `bytes`, got `{type(value).__name__}`")
     return value
-
-
-_LONG_LONG: Final = _integer(ctypes.c_longlong, "long long", -(2**63), 2**63 - 1)
-_WIDTHS: Final = {
-    **{
-        f"int{bits}": _integer(
-            getattr(ctypes, f"c_int{bits}"), f"Int{bits}", -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-        )
-        for bits in (8, 16, 32, 64)
-    },
-    **{
-        f"uint{bits}": _integer(getattr(ctypes, f"c_uint{bits}"), f"UInt{bits}", 0, 2**bits - 1)
-        for bits in (8, 16, 32, 64)
-    },
-    "float": _real(ctypes.c_float, "Float32"),
-    "double": _real(ctypes.c_double, "float"),
-}
-_SIMPLE: Final[dict[type[shapes.Type], CType]] = {
-    shapes.BoolType: CType(ctype=ctypes.c_bool, encode=_boolean, decode=_same),
-    shapes.FloatType: _WIDTHS["double"],
-}
-_HANDLE: Final = CType(
-    ctype=ctypes.c_void_p,
-    encode=_integer(
-        ctypes.c_void_p, "Handle", 1, 2 ** (8 * ctypes.sizeof(ctypes.c_void_p)) - 1
-    ).encode,
-    decode=_same,
-    is_pointer=True,
-)
 
 
 def _pointer_to(kind: CType) -> CType:

@@ -17,7 +17,8 @@ import msgspec
 
 from ipckit import types
 from ipckit._ccallback import CCallback
-from ipckit._cdata import CType, Layout, has_length, is_endless, plain, read
+from ipckit._cdata import Layout, has_length, is_endless, plain, read
+from ipckit._cnumbers import NUMBERS, CType
 from ipckit._contract import NATIVE, callback_of
 from ipckit.errors import ContractError, Fault, MarshalError, NotSupported, ProtocolError
 
@@ -88,6 +89,11 @@ class Prototype:
             and self._free is None
             and not any(callback_of(annotation) for annotation in self._types.values())
         )
+        self._returns_number = operation.result in (type(None), *NUMBERS)
+        # ctypes would take a greater number for a Float32 as infinite.
+        self._is_sure = self._returns_number and all(
+            each in NUMBERS and each is not types.Float32 for each in self._types.values()
+        )
 
     def bind(self, find: Find) -> Callable[[Any], Any]:
         """Return the function that calls C's with checked arguments; `find` finds symbols."""
@@ -100,21 +106,10 @@ class Prototype:
         owned = ctypes.c_void_p if free is not None else None
         function.restype = owned or (None if self._kind is None else self._kind.ctype)
 
-        encoders, result = self._encoders, self.operation.result
-
-        def direct(args: Any) -> Any:
-            # What is returned may point into the arguments, so they are held until it is copied.
-            held = [encode(value, []) for encode, value in zip(encoders, args, strict=True)]
-            returned = function(*held)
-            if type(returned) is result:
-                return returned
-            return self._outcome(returned, 0, {}, is_owned=False)
-
-        def call(args: Any) -> Any:
-            return self._call(function, free, args)
-
-        perform = direct if self._is_direct else call
-        return lambda args: perform(_values(args))
+        if not self._is_direct:
+            return lambda args: self._call(function, free, _values(args))
+        direct = self._direct(function)
+        return self._quick(function, direct) if self._is_sure else direct
 
     # Reading the hints.
 
@@ -171,7 +166,7 @@ class Prototype:
         def cell(value: Any, raised: list[BaseException]) -> Any:
             try:
                 return encode(plain(value) if is_compound else value)
-            except MarshalError as error:
+            except (MarshalError, RecursionError) as error:
                 raise MarshalError(f"{where}: {error}") from None
 
         return cell
@@ -291,6 +286,39 @@ class Prototype:
         return self._sizes[name]
 
     # Calling.
+
+    def _quick(self, function: Any, otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return what calls a function of numbers, which ctypes takes and gives as they are."""
+        limits = [
+            (index, *kind.limits)
+            for index, kind in enumerate(NUMBERS[each] for each in self._types.values())
+            if kind.limits is not None
+        ]
+
+        def quick(args: Any) -> Any:
+            # As a tuple, each argument has the very type that the contract names.
+            if type(args) is tuple:
+                for index, low, high in limits:
+                    if not low <= args[index] <= high:
+                        break
+                else:
+                    return function(*args)
+            return otherwise(args)
+
+        return quick
+
+    def _direct(self, function: Any) -> Callable[[Any], Any]:
+        encoders, is_sure = self._encoders, self._returns_number
+
+        def direct(args: Any) -> Any:
+            # What is returned may point into the arguments, so they are held until it is copied.
+            held = [
+                encode(value, []) for encode, value in zip(encoders, _values(args), strict=True)
+            ]
+            returned = function(*held)
+            return returned if is_sure else self._outcome(returned, 0, {}, is_owned=False)
+
+        return direct
 
     def _call(self, function: Any, free: Any, values: tuple[Any, ...]) -> Any:
         raised: list[BaseException] = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ipckit import types
 from ipckit._contract import (
     MISSING,
     Contract,
@@ -47,8 +48,20 @@ if TYPE_CHECKING:
 
 __all__ = ["asked_by_name", "make_proxy"]
 
-# Of these a value can be told by its exact type; all others are checked by msgspec.
-_EXACT: Final = {int: "int", str: "str", bool: "bool", bytes: "bytes", float: "float"}
+# Of these a value can be told by its exact type and range; all others are checked by msgspec.
+_EXACT: Final[dict[Any, tuple[str, tuple[int, int] | None]]] = {
+    **{kind: (kind.__name__, None) for kind in (int, str, bool, bytes, float)},
+    types.Int8: ("int", (-(2**7), 2**7 - 1)),
+    types.Int16: ("int", (-(2**15), 2**15 - 1)),
+    types.Int32: ("int", (-(2**31), 2**31 - 1)),
+    types.Int64: ("int", (-(2**63), 2**63 - 1)),
+    types.UInt8: ("int", (0, 2**8 - 1)),
+    types.UInt16: ("int", (0, 2**16 - 1)),
+    types.UInt32: ("int", (0, 2**32 - 1)),
+    types.UInt64: ("int", (0, 2**64 - 1)),
+    types.Float32: ("float", None),
+    types.Float64: ("float", None),
+}
 
 
 def make_proxy(contract: Contract, channel: Channel, *, is_async: bool = False) -> Any:
@@ -143,11 +156,7 @@ def make_stub(
     # Parameters may be called anything; the template's own names must not meet them.
     header = _header(operation.parameters)
     values = "(" + "".join(f"{name}, " for name in names) + ")"
-    exact = [
-        f"_ipckit_type({name}) is _ipckit_{_EXACT[parameter.type]}"
-        for name, parameter in zip(names, operation.parameters, strict=True)
-        if parameter.type in _EXACT
-    ]
+    exact = [_exactly(p.name, *_EXACT[p.type]) for p in operation.parameters if p.type in _EXACT]
     if not names:
         checked = "()"
     elif len(exact) == len(names):
@@ -165,13 +174,18 @@ def make_stub(
         "_ipckit_perform": perform,
         "_ipckit_check": _argument_checker(operation),
         "_ipckit_type": type,
-        **{f"_ipckit_{text}": kind for kind, text in _EXACT.items()},
+        **{f"_ipckit_{kind.__name__}": kind for kind in (int, str, bool, bytes, float)},
         **{f"_ipckit_default_{p.name}": p.default for p in operation.parameters},
     }
     exec(_compiled(source), namespace)  # noqa: S102  (names that Python itself accepted as parameters)
     stub: Callable[..., Any] = namespace[name]
     stub.__doc__ = f"{operation}\n\n{operation.doc}".rstrip()
     return stub
+
+
+def _exactly(name: str, kind: str, limits: tuple[int, int] | None) -> str:
+    text = f"_ipckit_type({name}) is _ipckit_{kind}"
+    return text if limits is None else f"{text} and {limits[0]} <= {name} <= {limits[1]}"
 
 
 def _header(parameters: Sequence[Parameter]) -> str:
@@ -196,7 +210,11 @@ def _argument_checker(operation: Operation) -> Callable[[tuple[Any, ...]], Any]:
         *(p.type for p in operation.parameters if callback_of(p.type) is None),
     )
     names = [parameter.name for parameter in operation.parameters]
-    floats = [index for index, p in enumerate(operation.parameters) if p.type is float]
+    floats = [
+        index
+        for index, p in enumerate(operation.parameters)
+        if p.type in (float, types.Float32, types.Float64)
+    ]
 
     def check(values: tuple[Any, ...]) -> Any:
         try:
