@@ -109,6 +109,19 @@ def test_a_cancelled_question_closes_it_too(bc: list[str]) -> None:
         asyncio.run(main())
 
 
+def test_a_question_within_another_is_refused_and_harms_no_answer() -> None:
+    async def main() -> None:
+        async with aio.Coprocess(["cat"]) as echo:
+            answers = await asyncio.gather(*map(echo.ask, "abc"), return_exceptions=True)
+            assert answers[0] == "a"
+            for refused in answers[1:]:
+                assert isinstance(refused, ipckit.NotSupported)
+                assert "one question at a time" in str(refused)
+            assert await echo.ask("d") == "d"
+
+    asyncio.run(main())
+
+
 # Programs that do not answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, TypeVar, Unpack, overload
 
 from ipckit.errors import (
@@ -11,6 +12,7 @@ from ipckit.errors import (
     IpcError,
     LimitExceeded,
     MarshalError,
+    NotSupported,
     ProtocolError,
 )
 from ipckit.process._background import GRACE, UNSET
@@ -46,6 +48,7 @@ class Conversation:
         self.plan = Plan(**given, text=text, stdout="stream", open_input=True)
         self._job: Job | None = None
         self._dead: IpcError | None = None
+        self._talking = threading.Lock()
 
     def start(self) -> Job:
         """Start the program; raises ConnectFailed."""
@@ -181,6 +184,11 @@ class Conversation:
     def _or_close(self, steps: Steps[Any]) -> Steps[Any]:
         """Whatever breaks off a question ends the program: later answers would be out of step."""
         assert self._job is not None
+        if not self._talking.acquire(blocking=False):
+            raise NotSupported(
+                f"{self._job.name}: it is being asked by another task or thread, and answers one "
+                "question at a time: ask in turns (a lock), or start one for each"
+            )
         try:
             return (yield from steps)
         except GeneratorExit:
@@ -191,6 +199,8 @@ class Conversation:
             self._dead = error if isinstance(error, IpcError) else broken
             yield from self._job.kill()
             raise
+        finally:
+            self._talking.release()
 
     def _clock(self, timeout: float | None) -> Clock:
         return Clock.bounded(self.plan.timeout if timeout is UNSET else timeout)
@@ -225,7 +235,8 @@ class Coprocess(Generic[T]):
 
     Answers come in step with the questions or not at all: after a timeout, an answer that is too
     long, or one that was broken off, the program is killed, and the next question is
-    ConnectionLost. For one thread at a time. The end of its stderr is told in errors.
+    ConnectionLost. For one thread at a time: another's question is refused meanwhile. The end of its
+    stderr is told in errors.
     """
 
     @overload

@@ -196,7 +196,7 @@ class Process(Started[T]):
 class Coprocess(Generic[T]):
     """A program kept alive to answer questions, as `process.Coprocess`; `async with` starts it.
 
-    One task at a time; a question that is cancelled ends the program.
+    One task at a time: another's question is refused; one that is cancelled ends the program.
     """
 
     @overload
