@@ -93,6 +93,20 @@ def test_stop_ends_what_is_stopped(face: Any) -> None:
         assert running.stop(grace=20).signal == "SIGTERM"
 
 
+def test_a_signal_handler_may_send_signals_on() -> None:
+    script = (
+        "import ipckit, itertools, signal, sys\n"
+        "running = ipckit.process.start(['sleep', '100'])\n"
+        "heard = itertools.count()\n"
+        "signal.signal(signal.SIGALRM, lambda *_: (next(heard), running.signal(0)))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\n"
+        "while next(heard) < 20_000: running.signal(0)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+    )
+    with nothing_left(), quickly():
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=25)
+
+
 def test_kill_is_at_once(face: Any) -> None:
     with face.start_pipeline(["sleep", "100"], ["cat"]) as running:
         assert len(running.pids) == 2

@@ -109,8 +109,9 @@ class Group:
         self.descriptors: set[int] = set()
         """Our ends of the pipes, to be closed with the rest."""
         self._owner = os.getpid()
-        self._reaping = threading.Lock()
-        """So that a signal from another thread meets the group, and not who got its number next."""
+        self._reaping = threading.RLock()
+        """So that a signal from another thread meets the group, and not who got its number next.
+        A signal handler sends signals too, whatever its thread was about to do."""
 
     def start(
         self,
