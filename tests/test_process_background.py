@@ -87,6 +87,22 @@ def test_stop_kills_what_ignores_sigterm(face: Any) -> None:
         assert running.stop(grace=0.2).signal == "SIGKILL"
 
 
+def test_stop_ends_a_grandchild_that_ignores_sigterm(face: Any) -> None:
+    script = "(trap '' TERM; echo ready; exec sleep 100 >&-) & wait"
+    with quickly(), face.start(["sh", "-c", script], stdout="stream") as running:
+        assert running.receive_line() == b"ready\n"
+        assert running.stop(grace=0.2).signal == "SIGTERM"
+
+
+def test_stop_lets_a_grandchild_end_in_its_own_time(face: Any, tmp_path: Path) -> None:
+    polite = "trap 'sleep 0.3; echo bye > said; exit' TERM; echo ready; exec >&-"
+    script = f"({polite}; while :; do sleep 0.1; done) & wait"
+    with face.start(["sh", "-c", script], stdout="stream", cwd=tmp_path) as running:
+        assert running.receive_line() == b"ready\n"
+        running.stop(grace=20)
+        assert (tmp_path / "said").read_text() == "bye\n"
+
+
 def test_stop_ends_what_is_stopped(face: Any) -> None:
     with quickly(), face.start(["sleep", "100"]) as running:
         running.signal(signal.SIGSTOP)

@@ -235,8 +235,8 @@ class Coprocess(Generic[T]):
 
     Answers come in step with the questions or not at all: after a timeout, an answer that is too
     long, or one that was broken off, the program is killed, and the next question is
-    ConnectionLost. For one thread at a time: another's question is refused meanwhile. The end of its
-    stderr is told in errors.
+    ConnectionLost. For one thread at a time: another's question is refused meanwhile. The end of
+    its stderr is told in errors.
     """
 
     @overload

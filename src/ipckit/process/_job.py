@@ -213,12 +213,14 @@ class Job:
         self.group.signal(signal.SIGCONT)
         if self.feed is not None:
             self.feed.close()
+        clock = Clock(grace)
         try:
-            yield from self._finish(Clock(grace))
+            yield from self._finish(clock)
         except (_Overdue, OverLimit):
             yield from self.kill()
         else:
             self.settle()
+            yield from self._vacated(clock)
 
     def kill(self, *, drain: bool = False) -> Steps[None]:
         """Kill the process group and reap it; with `drain`, take what its pipes still hold."""
@@ -347,6 +349,14 @@ class Job:
             if gone:
                 until = min(until, now + PATIENCE / 10)
         self._held = any(sink.descriptor >= 0 for sink in self._pipes.sinks)
+
+    def _vacated(self, clock: Clock) -> Steps[None]:
+        """Wait until its programs' own children have ended too; kill those that have not."""
+        while self.group.populated():
+            if clock.over:
+                self.group.kill_orphans()
+                break
+            yield Wants([], [], time.monotonic() + GLANCE)
 
     def _close_sinks(self) -> None:
         for sink in self._pipes.sinks:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit.errors import ConnectFailed, ConnectionLost, MarshalError
@@ -185,7 +186,12 @@ class Group:
             return False
         except PermissionError:
             pass
-        return True
+        return _any_alive(number)
+
+    def kill_orphans(self) -> None:
+        """Kill who was just seen to be left of the group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.children[0].pid, signal.SIGKILL)
 
     def reap(self) -> None:
         """Take the status of every program that has ended."""
@@ -251,6 +257,17 @@ def _text(arg: Argument) -> str:
     if "\0" in text:
         raise MarshalError(f"an argument cannot hold a NUL character: {text!r}")
     return text
+
+
+def _any_alive(group: int) -> bool:
+    """Say whether a process of the group is more than a zombie that its new parent leaves lying."""
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            stat = Path("/proc", name, "stat").read_bytes()
+            state, _, number = stat.rpartition(b")")[2].split()[:3]
+            if int(number) == group and state not in b"ZX":
+                return True
+    return False
 
 
 def _await_end(child: Child, until: float) -> None:
