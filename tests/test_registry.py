@@ -69,6 +69,35 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         row.load()
 
 
+WITHOUT = """
+import sys, ipckit
+class Without:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Without())
+class Cat(type("Asked", (), {"repeat": repeat}), ipckit.Dialogue):
+    command = ("cat",)
+    repeat = ipckit.ask("{text}")
+for address in ("dialogue+pipe:", "pexpect:", "dialogue+ssh://me@127.0.0.1:1"):
+    try:
+        ipckit.connect(Cat, address)
+    except ipckit.MechanismUnavailable as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("library", ["pexpect", "pyte", "regex"])
+def test_a_dialogue_without_one_of_its_libraries_is_told_what_installs_it(library: str) -> None:
+    program = "def repeat(self, text: str) -> str: ...\n" + WITHOUT
+    done = subprocess.run(
+        [sys.executable, "-c", program, library], capture_output=True, text=True, timeout=50
+    )
+    assert done.stderr == ""
+    said = f"dialogue needs {library}: pip install 'ipckit[dialogue]'"
+    assert done.stdout.splitlines() == [said] * 3
+
+
 def test_a_bug_of_ours_is_not_blamed_on_the_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

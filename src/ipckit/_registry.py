@@ -73,15 +73,21 @@ class Row:
 
     def load(self) -> Adapter:
         """Import the adapter; raises MechanismUnavailable that names what to install."""
+        from importlib.util import find_spec
+
+        needed = [name.partition(".")[0] for name in self.imports.split()]
         try:
-            return importlib.import_module(self.module)
+            adapter = importlib.import_module(self.module)
+            # What an adapter imports later shall not be missing then.
+            missing = next((name for name in needed if find_spec(name) is None), None)
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
-            if missing not in [name.partition(".")[0] for name in self.imports.split()]:
+            if missing not in needed:
                 raise
-            raise MechanismUnavailable(
-                f"{self.mechanism} needs {self.library or missing}: {self.install}"
-            ) from None
+        if missing is None:
+            return adapter
+        named = missing if self.library in needed else self.library or missing
+        raise MechanismUnavailable(f"{self.mechanism} needs {named}: {self.install}")
 
 
 def _messagepack(mechanism: str, summary: str, *, tls: bool = False) -> Row:
