@@ -297,7 +297,11 @@ def test_a_number_that_two_procedures_have_is_refused() -> None:
 
     class Null(Protocol):
         @hint("sunrpc", procedure=0)
-        def first(self) -> None: ...
+        def first(self) -> int: ...
+
+    class Ping(Protocol):
+        @hint("sunrpc", procedure=0)
+        def ping(self) -> None: ...
 
     class Texted(Protocol):
         @hint("sunrpc", procedure="1")
@@ -306,6 +310,7 @@ def test_a_number_that_two_procedures_have_is_refused() -> None:
     for kind, reason in ((Doubled, "that of first"), (Null, "NULL"), (Texted, "no number")):
         with pytest.raises(ContractError, match=reason):
             sunrpc.procedure_numbers(contract_of(kind))
+    assert sunrpc.procedure_numbers(contract_of(Ping)) == {"ping": 0}
 
 
 # --- Credentials ------------------------------------------------------------------------------

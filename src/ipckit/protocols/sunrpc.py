@@ -104,15 +104,20 @@ def decode(data: bytes | bytearray | memoryview, limit: int) -> Request | Reply:
 
 
 def procedure_numbers(contract: Contract) -> dict[str, int]:
-    """Return the procedure number of each operation: as hinted, else its place, from 1."""
+    """Return the procedure number of each operation: as hinted, else its place, from 1.
+
+    Only what neither takes nor returns anything may be the NULL procedure, as many `.x` files say.
+    """
     numbers: dict[str, int] = {}
-    owners: dict[int, str] = {NULL: "the NULL procedure"}
+    owners: dict[int, str] = {}
     for place, (name, operation) in enumerate(contract.operations.items(), 1):
         number = operation.hints.get(MECHANISM, {}).get("procedure", place)
         if type(number) is not int or not 0 <= number <= MOST:
             raise ContractError(
                 f"{contract.name}.{name}: procedure={number!r} is no number from 1 to {MOST}"
             )
+        if number == NULL and (operation.parameters or operation.result is not type(None)):
+            owners[NULL] = "the NULL procedure"
         if number in owners:
             raise ContractError(
                 f"{contract.name}.{name}: procedure {number} is that of {owners[number]}; "

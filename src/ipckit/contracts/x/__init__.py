@@ -14,9 +14,9 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipckit.contracts.x import python as _python
 from ipckit.contracts.x.export import text
 from ipckit.contracts.x.names import Names
+from ipckit.contracts.x.source import source
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +37,7 @@ def python(
     `include` are the folders of `-I`, `defines` the macros of `-D`: RPC_HDR is 1 unless said there.
     """
     names = Names(Path(path), str(path), [*map(Path, include)], defines or {})
-    return _python.source(names, f"The contracts of {Path(path).name}.", is_async=is_async)
+    return source(names, f"The contracts of {Path(path).name}.", is_async=is_async)
 
 
 def load(

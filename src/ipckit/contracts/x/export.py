@@ -27,6 +27,7 @@ from ipckit._contract import (
 from ipckit.contracts.x.parser import KEYWORDS
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
 from ipckit.errors import ContractError, NotSupported
+from ipckit.protocols.sunrpc import procedure_numbers
 from ipckit.protocols.xdr_annotations import record, shape_of
 from ipckit.protocols.xdr_shapes import (
     MOST,
@@ -106,7 +107,7 @@ class _File:
         """Return the whole file."""
         programs: dict[int, list[Contract]] = {}
         for contract in contracts:
-            programs.setdefault(_hint(contract, "program", PROGRAM), []).append(contract)
+            programs.setdefault(_number(contract, "program", PROGRAM), []).append(contract)
             # For C these are macros, which nothing else can be called like.
             self._macros |= {_program_name(contract), _version_name(contract)}
             self._macros |= {
@@ -122,7 +123,7 @@ class _File:
         name = _program_name(contracts[0])
         versions: dict[int, str] = {}
         for contract in contracts:
-            version = _hint(contract, "version", 1)
+            version = _number(contract, "version", 1)
             if version in versions:
                 raise ContractError(
                     f"{contract.name}: another contract is version {version} of program {number}"
@@ -135,19 +136,15 @@ class _File:
             raise NotSupported(f"{contract.name}.{signal}: Sun RPC has no signals")
         ours = "program" not in contract.hints.get("sunrpc", {})
         lines: list[str] = []
-        seen: dict[int, str] = {}
-        for place, operation in enumerate(contract.operations.values(), 1):
-            number = operation.hints.get("sunrpc", {}).get("procedure", place)
-            if number in seen:
-                raise ContractError(
-                    f"{contract.name}.{operation.name}: procedure {number} is {seen[number]}'s"
-                )
-            seen[number] = operation.name
+        numbers = procedure_numbers(contract)
+        for operation in contract.operations.values():
             where = f"{contract.name}.{operation.name}"
             name = _procedure_name(operation)
             result = self._result(operation, where, name, ours=ours)
             arguments = ", ".join(self._arguments(operation, where, name)) or "void"
-            lines.append(f"{_INDENT * 2}{result} {name}({arguments}) = {number};\n")
+            lines.append(
+                f"{_INDENT * 2}{result} {name}({arguments}) = {numbers[operation.name]};\n"
+            )
         name = _version_name(contract)
         return f"{_INDENT}version {name} {{\n{''.join(lines)}{_INDENT}}} = {version};\n"
 
@@ -345,6 +342,13 @@ class _Fault:
 def _hint(contract: Contract, key: str, otherwise: Any) -> Any:
     hints: Mapping[str, Any] = contract.hints.get("sunrpc", {})
     return hints.get(key, otherwise)
+
+
+def _number(contract: Contract, key: str, otherwise: int) -> int:
+    number = _hint(contract, key, otherwise)
+    if type(number) is not int or not 0 <= number <= MOST:
+        raise ContractError(f"{contract.name}: {key}={number!r} is no number from 0 to {MOST}")
+    return number
 
 
 def _program_name(contract: Contract) -> str:

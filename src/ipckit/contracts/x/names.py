@@ -92,6 +92,7 @@ class Names:
         self._in_c: dict[str, tuple[str, Place]] = {}
         self._headers: list[Path] = []
         self._read: set[Path] = set()
+        self._read_libtirpc = False
         self._values: dict[str, int] = {"FALSE": 0, "TRUE": 1}
         self._open: set[str] = set()
         self._outside: dict[str, Type] = {}
@@ -179,10 +180,9 @@ class Names:
             if path.resolve() not in self._read and len(self._read) < _MOST_HEADERS:
                 self._keep(self._file(path, path.name))
                 return True
-        libtirpc = Path()  # stands for a text that is no file
-        if libtirpc in self._read:
+        if self._read_libtirpc:
             return False
-        self._read.add(libtirpc)
+        self._read_libtirpc = True
         lines = enumerate(_LIBTIRPC.split("\n"), 1)
         words = [word for n, line in lines for word in tokens(line, Place("libtirpc", n))]
         definitions = parse(words, "libtirpc")
