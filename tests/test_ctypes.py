@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import decimal
+import gc
 import math
 import os
 import pwd
@@ -244,6 +245,16 @@ def test_a_wrong_python_type_or_count_is_refused_before_c_sees_it(libm: LibM, li
         libc.abs(2**31)
     with pytest.raises(BadArguments, match=r">= 1 - at `\$\.file`"):
         libc.fclose(0)
+
+
+def test_connecting_again_leaves_no_types_of_the_last_connection() -> None:
+    def connected() -> int:
+        ipckit.connect(LibC, LIBC).close()
+        gc.collect()
+        return len(ctypes.Structure.__subclasses__())
+
+    first = connected()
+    assert [connected(), connected()] == [first, first]
 
 
 def test_the_native_object_is_the_cdll() -> None:

@@ -83,7 +83,7 @@ def test_an_integer_outside_its_width_is_refused_and_not_truncated(
 
 
 def test_an_integer_inside_a_struct_is_not_truncated_either(every: Every) -> None:
-    with pytest.raises(MarshalError, match=r"'value': x: 128 does not fit Int8, -128 to 127"):
+    with pytest.raises(BadArguments, match=r"`int` <= 127 - at `\$\.value\.x`"):
         every.same_point(Point(128, 0.0))
 
 
@@ -162,7 +162,7 @@ def test_structs_that_point_too_deep_are_refused(every: Every) -> None:
     chain = None
     for number in range(500):
         chain = Node(number, chain)
-    with pytest.raises(MarshalError, match="parameter 'node': maximum recursion"):
+    with pytest.raises(MarshalError, match="parameter 'node': .*recursion"):
         every.sum_nodes(chain)
 
 
@@ -172,9 +172,6 @@ def test_structs_that_point_too_deep_are_refused(every: Every) -> None:
         ({"sides": [1, 2]}, r"sides: the array has 3 elements, not 2"),
         ({"name": "eight---"}, r"name: 8 octets, with no NUL, do not fit char\[8\]"),
         ({"code": b"12345"}, r"code: the array has 4 octets, not 5"),
-        ({"path": [Point(1, 2), Point(999, 2)]}, r"path: \[1\]: x: 999 does not fit Int8"),
-        ({"closed": 1}, r"closed: expected `bool`, got `int`"),
-        ({"label": 3}, r"label: .*str"),
     ],
 )
 def test_what_does_not_fit_a_struct_is_told_by_its_field(
@@ -183,6 +180,21 @@ def test_what_does_not_fit_a_struct_is_told_by_its_field(
     shape = Shape(**{**vars(SHAPE), **change})
     with pytest.raises(MarshalError, match=rf"Every\.same_shape: parameter 'value': {said}"):
         every.same_shape(shape)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"path": [Point(1, 2), Point(999, 2)]}, r"`int` <= 127 - at `\$\.value\.path\[1\]\.x`"),
+        ({"closed": 1}, r"`bool`, got `int` - at `\$\.value\.closed`"),
+        ({"label": 3}, r"got `int` - at `\$\.value\.label`"),
+    ],
+)
+def test_what_is_not_of_its_type_in_a_struct_is_told_by_its_path(
+    every: Every, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadArguments, match=said):
+        every.same_shape(Shape(**{**vars(SHAPE), **change}))
 
 
 def test_arrays_go_in_with_their_lengths(every: Every) -> None:

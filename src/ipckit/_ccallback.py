@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_USE_ERRNO, CFuncPtr
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -33,10 +34,15 @@ class CCallback:
             (cast("Callable[[Any], Any]", kind.decode), parameter)
             for kind, parameter in zip(kinds, parameters, strict=True)
         ]
-        self.ctype: Any = ctypes.CFUNCTYPE(
-            None if self._result is None else self._result.ctype,
-            *[kind.ctype for kind in kinds],
-            use_errno=True,
+        # ctypes.CFUNCTYPE would keep it, and all structs of every connection with it.
+        self.ctype: Any = type(
+            "Callback",
+            (CFuncPtr,),
+            {
+                "_restype_": None if self._result is None else self._result.ctype,
+                "_argtypes_": [kind.ctype for kind in kinds],
+                "_flags_": FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO,
+            },
         )
 
     def make(

@@ -21,6 +21,7 @@ Nothing is truncated as ctypes would: a number outside its width is refused.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -76,6 +77,7 @@ class Layout:
     def __init__(self, encoding: str = "utf-8") -> None:
         self._encoding = encoding
         self._structs: dict[Any, CType] = {}
+        self._pointers: dict[Any, Any] = {}
         self._unfinished: set[Any] = set()
 
     def passed(self, annotation: Any, *, counted: bool = False) -> CType:
@@ -84,7 +86,7 @@ class Layout:
         Of what is `counted`, C is told the length, so that it may hold a NUL.
         """
         kind = self._kind(shapes.type_info(annotation), counted=counted)
-        return _pointer_to(kind) if kind.is_array else kind
+        return self._pointer_to(kind) if kind.is_array else kind
 
     def stored(self, annotation: Any) -> CType:
         """Return what C is given the place of, to write a result there; raises NotSupported."""
@@ -133,7 +135,8 @@ class Layout:
         if isinstance(node, shapes.StrType | shapes.BytesType):
             return self._text(node, counted)
         if isinstance(node, shapes.ListType):
-            return _list_of(self._kind(node.item_type))
+            item = self._kind(node.item_type)
+            return _list_of(item, self._pointer_type(item.ctype))
         if isinstance(node, shapes.DataclassType | shapes.StructType):
             return self._struct(node)
         if isinstance(node, shapes.EnumType | shapes.LiteralType):
@@ -165,7 +168,29 @@ class Layout:
         kind = self._kind(shapes.Metadata(inner, node.extra_json_schema, None))
         if kind.is_pointer:
             raise NotSupported("has pointers to numbers, structs and bytes only")
-        return _pointer_to(kind)
+        return self._pointer_to(kind)
+
+    def _pointer_to(self, kind: CType) -> CType:
+        pointer_type = self._pointer_type(kind.ctype)
+
+        def decode(pointer: Any) -> Any:
+            return read(kind, pointer.contents) if pointer else None
+
+        return CType(
+            ctype=pointer_type,
+            encode=lambda value: pointer_type(make(kind, value)),
+            decode=decode,
+            is_pointer=True,
+            is_compound=True,
+            item=kind.item or kind,
+        )
+
+    def _pointer_type(self, ctype: Any) -> Any:
+        # ctypes.POINTER would keep it, and all structs of every connection with it.
+        if ctype not in self._pointers:
+            made = type(f"{ctype.__name__}_pointer", (ctypes._Pointer,), {"_type_": ctype})
+            self._pointers[ctype] = made
+        return self._pointers[ctype]
 
     def _text(self, node: shapes.Type, counted: bool) -> CType:
         encode, decode = self._codec(node)
@@ -218,7 +243,7 @@ class Layout:
         )
         types = {type(value) for value in values}
         if types == {str}:
-            return self._text(shapes.StrType(), counted)
+            return replace(self._text(shapes.StrType(), counted), is_compound=True)
         if types != {int}:
             raise NotSupported("has enums of integers or of text only")
         inner = WIDTHS["int32"]
@@ -286,26 +311,12 @@ def _checked_bytes(value: Any) -> bytes:
     return value
 
 
-def _pointer_to(kind: CType) -> CType:
-    def decode(pointer: Any) -> Any:
-        return read(kind, pointer.contents) if pointer else None
-
-    return CType(
-        ctype=ctypes.POINTER(kind.ctype),
-        encode=lambda value: ctypes.pointer(make(kind, value)),
-        decode=decode,
-        is_pointer=True,
-        is_compound=True,
-        item=kind.item or kind,
-    )
-
-
-def _list_of(item: CType) -> CType:
+def _list_of(item: CType, pointer_type: Any) -> CType:
     def encode(values: Any) -> Any:
         return (item.ctype * len(values))(*_encoded(item, values))
 
     return CType(
-        ctype=ctypes.POINTER(item.ctype),
+        ctype=pointer_type,
         encode=encode,
         decode=None,
         is_pointer=True,

@@ -71,6 +71,11 @@ class Prototype:
         self._check_use(notes)
         if "arguments" not in hints:
             self._check_lengths()
+        self._callbacks = {
+            name: self._fits(f"{where}: parameter {name!r}", CCallback, callback, layout)
+            for name, annotation in self._types.items()
+            if (callback := callback_of(annotation)) is not None
+        }
         self._encoders = [self._encoder(name, notes) for name in self._types]
         self._results = _results(operation.result)
         self._kind, waiting = self._returned(sum(_is_place(note) for note in notes))
@@ -87,7 +92,7 @@ class Prototype:
             [*written] == [*self._types]
             and self._errno is None
             and self._free is None
-            and not any(callback_of(annotation) for annotation in self._types.values())
+            and not self._callbacks
         )
         self._returns_number = operation.result in (type(None), *NUMBERS)
         # ctypes would take a greater number for a Float32 as infinite.
@@ -152,10 +157,9 @@ class Prototype:
     def _encoder(self, name: str, notes: list[Any]) -> Callable[[Any, list[BaseException]], Any]:
         """Return what makes a parameter's cell."""
         where, annotation = f"{self._where}: parameter {name!r}", self._types[name]
-        callback = callback_of(annotation)
+        callback = self._callbacks.get(name)
         if callback is not None:
-            pointer = self._fits(where, CCallback, callback, self._layout)
-            return lambda value, raised: pointer.make(value, where, raised)
+            return lambda value, raised: callback.make(value, where, raised)
         if any(_is_place(note) and note["name"] == name for note in notes):
             kind = self._fits(where, self._layout.changed, annotation)
         else:
@@ -270,9 +274,8 @@ class Prototype:
         return width.ctype, measured
 
     def _parameter(self, name: str) -> Any:
-        callback = callback_of(self._types[name])
-        if callback is not None:
-            return CCallback(callback, self._layout).ctype
+        if name in self._callbacks:
+            return self._callbacks[name].ctype
         return self._layout.passed(self._types[name]).ctype
 
     def _has_length(self, name: str) -> bool:
