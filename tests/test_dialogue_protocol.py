@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import itertools
 import os
 import random
+import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Protocol
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +173,51 @@ def test_a_number_is_read_as_programs_write_it(text: str, read: float) -> None:
 
 @pytest.mark.parametrize("text", ["", ".", "e5", "+", "0x1f", "1_000", "٣", "five", "1 2"])
 def test_what_is_no_number_is_left_as_it_is(text: str) -> None:
+    assert number(text) == text
+
+
+class Answer(enum.Enum):
+    ONE = "01"
+
+
+class Texts(Protocol):
+    def bounded(self) -> Annotated[str, msgspec.Meta(max_length=9)]: ...
+    def choice(self) -> Literal["007", "+8"]: ...
+    def member(self) -> Answer: ...
+    def key(self) -> uuid.UUID: ...
+    def numbers(self) -> list[int]: ...
+
+
+class Textual(Texts, ipckit.Dialogue):
+    prompt = r"^\$ "
+    bounded = ipckit.ask("", r"= (.*)$")
+    choice = ipckit.ask("", r"= (.*)$")
+    member = ipckit.ask("", r"= (.*)$")
+    key = ipckit.ask("", r"= (.*)$")
+    numbers = ipckit.ask("")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("bounded", " 007 ", " 007 "),
+        ("choice", "007", "007"),
+        ("member", "01", Answer.ONE),
+        ("key", "0" * 32, uuid.UUID(int=0)),
+    ],
+)
+def test_a_text_that_looks_like_a_number_is_left_as_it_is(
+    name: str, text: str, value: object
+) -> None:
+    assert ask(Textual, name, [f"= {text}\n$ ".encode()]) == value
+
+
+def test_numbers_without_a_pattern_are_one_a_line() -> None:
+    assert ask(Textual, "numbers", [b"007\n +5\n$ "]) == [7, 5]
+
+
+def test_what_begins_with_many_zeros_is_told_from_a_number_at_once() -> None:
+    text = "0" * 100_000 + "x"
     assert number(text) == text
 
 

@@ -44,7 +44,8 @@ _ESCAPE: Final = re.compile("[\x1b\x9b\x9d]")
 _END_OF_LINE: Final = re.compile(r"(?<!\r)\r+\n")
 _AT_START: Final = re.compile(r"\n\r+")
 _PLAIN: Final = {"linefeed": "\n", "carriage_return": "\r", "tab": "\t"}
-_NUMBER: Final = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
+# Possessive, as nothing bounds the time of these: what a repeat took it keeps.
+_NUMBER: Final = re.compile(r"([+-]?)0*+(\d*+)(?:\.(\d*+))?([eE][+-]?\d++)?", re.ASCII)
 
 
 class Pattern:
@@ -417,12 +418,14 @@ def reader(
     result, pattern = operation.result, question.pattern
     as_list = get_origin(result) is list
     item = get_args(result)[0] if as_list else result
-    value_of = _valuer(item)
+    value_of, plain = _valuer(item), _plain(shapes.type_info(item))
 
     def found(text: str, seconds: float | None) -> Any:
         if pattern is None:
             whole = text.removesuffix("\n")
-            return whole if not as_list else [value for value in whole.split("\n") if whole]
+            if as_list:
+                return [plain(line) for line in whole.split("\n") if whole]
+            return plain(whole)
         if as_list:
             return [value_of(match) for match in pattern.every(text, seconds)]
         match = pattern.search(text, seconds)
@@ -446,8 +449,7 @@ def reader(
                 )
             return None
         try:
-            plain = number(value.strip()) if isinstance(value, str) else value
-            return msgspec.convert(plain, result, strict=False)
+            return msgspec.convert(value, result, strict=False)
         except ValueError as error:
             raise ProtocolError(
                 f"{where}: the answer {shown(text.strip())} does not fit the contract: {error}",
@@ -466,24 +468,51 @@ def number(text: str) -> str:
     return f"{match[1].strip('+')}{match[2] or 0}{fraction}{match[4] or ''}"
 
 
+def _plain(info: shapes.Type) -> Callable[[str], str]:
+    """Return what makes of a text one that msgspec reads as that type."""
+    if isinstance(info, shapes.StrType):
+        return str
+    return _number_in if _is_number(info) else str.strip
+
+
+def _number_in(text: str) -> str:
+    return number(text.strip())
+
+
+def _is_number(info: shapes.Type) -> bool:
+    """Say whether a number is meant, and not a text that looks like one."""
+    match info:
+        case shapes.Metadata():
+            return _is_number(info.type)
+        case shapes.UnionType():
+            return any(map(_is_number, info.types))
+        case shapes.EnumType():
+            return not any(isinstance(member.value, str) for member in info.cls)
+        case shapes.LiteralType():
+            return not any(isinstance(value, str) for value in info.values)
+        case _:
+            numbers = shapes.IntType | shapes.FloatType | shapes.DecimalType | shapes.BoolType
+            return isinstance(info, numbers)
+
+
 def _valuer(item: Any) -> Callable[[regex.Match[str]], Any]:
     """Return what a match stands for: a record's fields, its group `result`, or all of it."""
     info = shapes.type_info(item)
     if isinstance(info, shapes.DataclassType | shapes.StructType):
-        texts = {field.name for field in info.fields if isinstance(field.type, shapes.StrType)}
+        plain_field = {field.name: _plain(field.type) for field in info.fields}
 
         def record(match: regex.Match[str]) -> dict[str, str]:
             # Of a group that took no part, the field has its default.
             groups = {k: v for k, v in match.groupdict().items() if v is not None}
-            return {k: v if k in texts else number(v.strip()) for k, v in groups.items()}
+            return {k: plain_field.get(k, str)(v) for k, v in groups.items()}
 
         return record
 
+    plain = _plain(info)
+
     def value(match: regex.Match[str]) -> str:
         if "result" in match.groupdict():
-            return match["result"] or ""
-        return (match[1] if len(match.groups()) == 1 else match[0]) or ""
+            return plain(match["result"] or "")
+        return plain((match[1] if len(match.groups()) == 1 else match[0]) or "")
 
-    if isinstance(info, shapes.StrType):
-        return value
-    return lambda match: number(value(match).strip())
+    return value
