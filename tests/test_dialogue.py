@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import re
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,31 @@ def test_what_python_cannot_read_is_refused_before_a_program_is_started(
     dialogue = declare(**{"add": ipckit.ask("{x} {y}"), **wrong})
     with pytest.raises(ContractError, match=r"Wrong.*(the pattern '\('|knows no encoding)"):
         ipckit.connect(dialogue, "dialogue+pipe:/no/such/program")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"command": "bc -q"},
+        {"errors": "^error"},
+        {"login": ("login: ", "{user}")},
+        {"pager": "--More--"},
+        {"sync": "echo {token}"},
+        {"prompt": b"> "},
+        {"prompt": re.compile("> ")},
+        {"echo": "yes"},
+        {"size": 80},
+        {"environment": ["A=B"]},
+    ],
+    ids=str,
+)
+def test_a_setting_of_another_type_is_refused_where_the_class_is_made(
+    wrong: dict[str, Any],
+) -> None:
+    with pytest.raises(
+        ContractError, match=rf"^Wrong\.{next(iter(wrong))} is to be .*, which .* is not"
+    ):
+        declare(**wrong)
 
 
 def test_a_plain_contract_does_not_say_how_it_is_asked() -> None:
@@ -234,6 +260,15 @@ def test_a_float_that_is_no_number_is_refused(value: float) -> None:
         assert calculator.add(1, 1) == 2
 
 
+@pytest.mark.parametrize("text", ["1E+4300", "-1E-4301", "1E+999999999999", "1E-9999999999"])
+def test_a_decimal_of_more_digits_than_a_line_should_have_is_refused(text: str) -> None:
+    with pytest.raises(MarshalError, match="has more than 4300 digits"):
+        Bc.written(Decimal(text))
+    assert len(Bc.written(Decimal("1E+4299"))) == 4300
+    with pytest.raises(MarshalError, match="no text that every program reads as a number"):
+        Bc.written(Decimal("nan"))
+
+
 def test_an_integer_that_python_does_not_write_is_refused() -> None:
     with ipckit.connect(Bc, "dialogue+pipe:") as calculator, pytest.raises(MarshalError):
         calculator.add(10**5000, 1)
@@ -253,7 +288,7 @@ def test_calls_by_name_are_those_of_the_contract() -> None:
     connection = ipckit.connect(Bc, "dialogue+pipe:")
     with connection:
         assert connection.call("add", 2, 3) == 5
-        with pytest.raises(UnknownOperation, match="Bc asks no 'mean'; it asks add, divide"):
+        with pytest.raises(UnknownOperation, match=r"Bc .* no 'mean'; it .* add, divide"):
             connection.call("mean", [1.0])
         with pytest.raises(BadArguments):
             connection.call("add", 2)

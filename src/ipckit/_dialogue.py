@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ipckit._contract import MARK, hint
+import msgspec
+
+from ipckit._contract import MARK, hint, type_name
 from ipckit.errors import ContractError, MarshalError, NotSupported
 
 if TYPE_CHECKING:
@@ -29,6 +31,26 @@ __all__ = ["Ask", "Dialogue", "ask"]
 
 MECHANISM: Final = "dialogue"
 _PLAIN: Final = frozenset("_.,:@/+-")
+_LONGEST: Final = 4300
+"""Digits that a number may have: as many as Python writes of an integer."""
+_SETTINGS: Final[dict[str, Any]] = {
+    "command": list[str],
+    "environment": dict[str, str],
+    "prompt": str | None,
+    "errors": list[str],
+    "login": list[tuple[str, str]],
+    "denied": str | None,
+    "greeting": str | None,
+    "sync": tuple[str, str] | None,
+    "pager": tuple[str, str] | None,
+    "asides": str | None,
+    "echo": bool,
+    "newline": str,
+    "encoding": str,
+    "farewell": str | None,
+    "settle": float,
+    "size": tuple[int, int],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +160,7 @@ class Dialogue:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         _refuse_settings(cls)
+        _refuse_misread(cls)
         asked = {name: member for name, member in vars(cls).items() if isinstance(member, Ask)}
         for name, member in asked.items():
             setattr(cls, name, _asked(cls, name, member))
@@ -203,6 +226,18 @@ def _refuse_settings(cls: type[Dialogue]) -> None:
             )
 
 
+def _refuse_misread(cls: type[Dialogue]) -> None:
+    """Raise ContractError for a setting of another type: a text would be taken as its letters."""
+    for name, kind in _SETTINGS.items():
+        value = getattr(cls, name)
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise ContractError(
+                f"{cls.__name__}.{name} is to be {type_name(kind)}, which {value!r} is not"
+            ) from None
+
+
 def _choose_screen(cls: type[Dialogue], asked: Mapping[str, Ask]) -> None:
     kinds = {member.screen for member in asked.values()} | ({True} if cls.screen else set())
     if len(kinds) > 1:
@@ -217,10 +252,27 @@ def _choose_screen(cls: type[Dialogue], asked: Mapping[str, Ask]) -> None:
 
 def _digits(value: float | Decimal) -> str:
     """Return a number without an exponent, and with a dot where it is a float."""
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise _no_number(value)
+        if _length(value) > _LONGEST:
+            raise MarshalError(f"{value} has more than {_LONGEST} digits without an exponent")
+        return format(value, "f")
     if not math.isfinite(value):
-        raise MarshalError(f"{value} has no text that every program reads as a number")
-    digits = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
-    return digits if isinstance(value, Decimal) or "." in digits else f"{digits}.0"
+        raise _no_number(value)
+    digits = format(Decimal(repr(value)), "f")
+    return digits if "." in digits else f"{digits}.0"
+
+
+def _no_number(value: float | Decimal) -> MarshalError:
+    return MarshalError(f"{value} has no text that every program reads as a number")
+
+
+def _length(value: Decimal) -> int:
+    """Return how many digits a number has when it is written without an exponent."""
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    return max(len(digits), abs(exponent), len(digits) + exponent)
 
 
 def _asked(cls: type, name: str, asked: Ask) -> Callable[..., Any]:
