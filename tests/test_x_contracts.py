@@ -160,6 +160,20 @@ def test_rpcgen_and_a_c_compiler_take_what_is_written(tmp_path: Path) -> None:
     compiled(x.text(*contracts_of(OBSERVATORY).values()), tmp_path)
 
 
+class Awkward:
+    def fault(self, register: int) -> int:
+        raise NotImplementedError
+
+    def value(self, value: int) -> str:
+        raise NotImplementedError
+
+    def kind(self) -> None: ...
+
+
+def test_procedures_may_be_called_as_the_members_of_a_result_are(tmp_path: Path) -> None:
+    compiled(x.text(Awkward), tmp_path)
+
+
 def test_rpcgen_and_a_c_compiler_take_a_contract_of_ours(tmp_path: Path) -> None:
     compiled(x.text(Calculator), tmp_path)
 

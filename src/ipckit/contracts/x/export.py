@@ -165,16 +165,16 @@ class _File:
         if not ours or operation.oneway:
             return self._simple(shape, f"{name}_result", here)
         result = self._free(f"{name}_result")
-        lines = [f"union {result} switch (int outcome) {{"]
-        value = self._declared(shape, "value", f"{name}_value", here)
+        lines = [f"union {result} switch (int {self._member('outcome')}) {{"]
+        value = self._declared(shape, self._member("value"), f"{name}_value", here)
         lines += ["case 0:", f"{_INDENT}{_ended(value)}"]
-        lines += ["case 1:", f"{_INDENT}{self._fault()} fault;"]
+        lines += ["case 1:", f"{_INDENT}{self._fault()} {self._member('fault')};"]
         for number, kind in enumerate(operation.raises, 2):
             annotations = typing.get_type_hints(kind, include_extras=True)
             fields = dataclasses.fields(typing.cast("Any", kind))
             details = record(kind, [(f.name, f.name, annotations[f.name]) for f in fields], where)
-            declared = self._record(details, here) if fields else "void"
-            lines += [f"case {number}:", f"{_INDENT}{declared}{' raised' if fields else ''};"]
+            raised = f"{self._record(details, here)} {self._member('raised')}" if fields else "void"
+            lines += [f"case {number}:", f"{_INDENT}{raised};"]
         self._definitions.append("\n".join([*lines, "};"]))
         return result
 
@@ -183,7 +183,8 @@ class _File:
             self._records[_Fault] = self._free("fault")
             self._definitions.append(
                 f"struct {self._records[_Fault]} {{\n"
-                f"{_INDENT}string kind<>;\n{_INDENT}string message<>;\n}};"
+                f"{_INDENT}string {self._member('kind')}<>;\n"
+                f"{_INDENT}string {self._member('message')}<>;\n}};"
             )
         return self._records[_Fault]
 
