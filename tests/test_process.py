@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -130,6 +132,8 @@ def test_a_command_line_is_refused_unless_a_shell_is_asked_for(face: Any) -> Non
         (["ls", 1], "not int: 1"),
         (["ls", "a\0b"], "NUL"),
         (["ls", None], "not NoneType"),
+        (["ls", "\ud800"], "lone surrogate"),
+        (None, r'as \["ls", "-l"\]; not NoneType'),
     ],
 )
 def test_what_is_no_list_of_arguments_is_refused(face: Any, args: Any, why: str) -> None:
@@ -142,6 +146,29 @@ def test_an_unknown_place_for_output_is_refused(face: Any) -> None:
         face.run(["ls"], stdout="file.txt")
     with pytest.raises(ipckit.MarshalError, match="takes a word, a Path"):
         face.run(["ls"], stderr=5.5)
+
+
+def test_an_async_function_for_lines_is_refused_for_nobody_would_await_it(face: Any) -> None:
+    async def heard(line: bytes) -> None: ...
+
+    with pytest.raises(ipckit.MarshalError, match="nobody would await"):
+        face.run(["ls"], stdout=heard)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "why"),
+    [
+        ({"env": {"A": 1}}, "env: 'A': names and values are text"),
+        ({"env": {"A": "\0"}}, "env: 'A': names and values are text without NUL"),
+        ({"env": {"A=B": "C"}}, "env: 'A=B' cannot be a name"),
+        ({"env": "A=B"}, "env is a mapping, as .*; not str"),
+        ({"cwd": 5}, "cwd is the path of a folder, not 5"),
+        ({"cwd": "a\0"}, "cwd is the path of a folder"),
+    ],
+)
+def test_surroundings_that_cannot_be_are_refused(face: Any, surroundings: Any, why: str) -> None:
+    with pytest.raises(ipckit.MarshalError, match=why):
+        face.run(["true"], **surroundings)
 
 
 # Input
@@ -178,6 +205,44 @@ def test_a_file_is_input_from_where_its_reader_stands(face: Any, tmp_path: Path)
     with path.open("rb") as file:
         assert file.readline() == b"one\n"
         assert face.run(["cat"], input=file).stdout == b"two\n"
+
+
+def test_a_file_that_decompresses_gives_what_it_reads_and_takes_nothing(
+    face: Any, tmp_path: Path
+) -> None:
+    with gzip.open(tmp_path / "packed", "wb") as file:
+        file.write(b"one\n")
+    with gzip.open(tmp_path / "packed") as file:
+        assert face.run(["cat"], input=file).stdout == b"one\n"
+    with gzip.open(tmp_path / "packed", "rt") as file:
+        assert face.run(["cat"], input=file).stdout == b"one\n"
+    with (
+        gzip.open(tmp_path / "out", "wb") as file,
+        pytest.raises(ipckit.MarshalError, match="takes a word, a Path"),
+    ):
+        face.run(["echo"], stdout=file)
+
+
+def test_input_and_output_may_be_a_socket(face: Any) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"question\n")
+        face.run(["head", "-1"], input=theirs, stdout=theirs, check=True)
+        assert ours.recv(100) == b"question\n"
+
+
+def test_a_fifo_is_not_waited_for_outside_the_deadline(face: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for option in ("input", "stdout"):
+        with pytest.raises(ipckit.ConnectFailed, match="is a FIFO"):
+            face.run(["cat"], **{option: tmp_path / "fifo"}, timeout=1)
+    with (tmp_path / "fifo").open("r+b", buffering=0) as file:
+        file.write(b"one\n")
+        assert face.run(["head", "-1"], input=file).stdout == b"one\n"
+
+
+def test_input_that_lies_scattered_is_put_together(face: Any) -> None:
+    assert face.run(["cat"], input=memoryview(b"a.b.c.")[::2]).stdout == b"abc"
 
 
 def test_input_that_nobody_reads_is_no_failure(face: Any) -> None:
@@ -348,6 +413,18 @@ def test_a_program_that_is_not_executable_is_named(face: Any, tmp_path: Path) ->
 def test_a_folder_that_is_missing_is_named(face: Any) -> None:
     with pytest.raises(ipckit.ConnectFailed, match="the folder '/no/such' cannot be entered"):
         face.run(["true"], cwd="/no/such")
+
+
+def test_a_program_is_looked_for_where_it_will_run(
+    face: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "program").touch(0o755)
+    with pytest.raises(ipckit.ConnectFailed, match="seen from the folder 'build', its cwd="):
+        face.run(["./program"], cwd="build")
+    with pytest.raises(ipckit.ConnectFailed, match="is it installed"):
+        face.run(["build"], cwd="build")
 
 
 def test_arguments_that_are_too_long_are_refused_with_a_remedy(face: Any) -> None:

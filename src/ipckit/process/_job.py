@@ -172,6 +172,8 @@ class Job:
     def receive(self, size: int, clock: Clock) -> Steps[bytes]:
         """Return what its output has, up to that many octets; b"" at the end."""
         stream = self._streamed()
+        if size < 1:
+            raise ValueError(f"to receive is to take 1 octet at least, not {size!r}")
         while not stream.held and stream.descriptor >= 0:
             yield from self._turn(clock, "no output came")
         return stream.some(size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from ipckit import _deadline
 from ipckit._deadline import DEFAULT_TIMEOUT
-from ipckit.errors import MarshalError
+from ipckit.errors import ConnectFailed, MarshalError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -84,6 +86,7 @@ class Plan:
             raise ValueError(f"limit is a number of octets, 1 at least; not {self.limit!r}")
         if self.open_input and self.input is not None:
             raise ValueError("open_input=True is for send(): it goes without input=")
+        _check_surroundings(self.env, self.cwd)
         _check_output("stdout", self.stdout, ("collect", "discard", "inherit", "stream"))
         _check_output("stderr", self.stderr, ("collect", "discard", "inherit", "stdout"))
 
@@ -96,7 +99,7 @@ def as_octets(data: Any) -> bytes | bytearray | memoryview:
         except UnicodeEncodeError:
             raise MarshalError("input is text that UTF-8 cannot hold: a lone surrogate") from None
     if isinstance(data, memoryview):
-        return data.cast("B")
+        return data.cast("B") if data.c_contiguous else data.tobytes()
     if isinstance(data, bytes | bytearray):
         return data
     raise MarshalError(f"input is octets or text, not {type(data).__name__}")
@@ -122,11 +125,11 @@ def source_of(given: Any) -> Iterator[Any] | AsyncIterator[Any] | None:
 def file_input(given: Any) -> tuple[int, bool] | None:
     """Return the descriptor of an input that is a file, and whether it was opened here."""
     if isinstance(given, os.PathLike):
-        return os.open(Path(given), os.O_RDONLY | os.O_CLOEXEC), True
+        return _opened(given, os.O_RDONLY), True
     descriptor = _descriptor(given)
     if descriptor is None:
         return None
-    if given.seekable():
+    if isinstance(given, io.IOBase) and given.seekable():
         # What Python has read ahead is the program's to read.
         os.lseek(descriptor, _position(given), os.SEEK_SET)
     return descriptor, False
@@ -135,19 +138,33 @@ def file_input(given: Any) -> tuple[int, bool] | None:
 def file_output(given: Any) -> tuple[int, bool] | None:
     """Return the descriptor of an output that is a file, and whether it was opened here."""
     if isinstance(given, os.PathLike):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        return os.open(Path(given), flags, 0o666), True
+        return _opened(given, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), True
     descriptor = _descriptor(given)
     if descriptor is None:
         return None
-    given.flush()
+    if hasattr(given, "flush"):
+        given.flush()
     return descriptor, False
 
 
+def _opened(path: os.PathLike[str], flags: int) -> int:
+    # What /dev/stdin leads to is a pipe that has both its ends.
+    if Path(path).is_fifo() and not os.path.realpath(path).startswith("/proc/"):
+        raise ConnectFailed(
+            f"{os.fspath(path)} is a FIFO, and to open one is to wait for its other end, outside "
+            "every deadline: open it, and hand over the open file"
+        )
+    return os.open(path, flags | os.O_CLOEXEC, 0o666)
+
+
 def _descriptor(given: Any) -> int | None:
+    plain = getattr(given, "buffer", given)
+    plain = getattr(plain, "raw", plain)
+    if isinstance(plain, io.BufferedIOBase):
+        return None  # it decompresses, or takes a reply apart: its descriptor has other octets
     try:
         return int(given.fileno())
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, ValueError):
         return None
 
 
@@ -158,6 +175,23 @@ def _position(file: Any) -> int:
     return position
 
 
+def _check_surroundings(env: Any, cwd: Any) -> None:
+    if cwd is not None and (not isinstance(cwd, str | os.PathLike) or "\0" in os.fspath(cwd)):
+        raise MarshalError(f"cwd is the path of a folder, not {cwd!r}")
+    if env is None:
+        return
+    if not isinstance(env, Mapping):
+        raise MarshalError(
+            f"env is a mapping, as {{**os.environ, 'LC_ALL': 'C'}}; not {type(env).__name__}"
+        )
+    for name, value in env.items():
+        for text in (name, value):
+            if not isinstance(text, str | bytes | os.PathLike) or "\0" in os.fsdecode(text):
+                raise MarshalError(f"env: {name!r}: names and values are text without NUL")
+        if not name or "=" in os.fsdecode(name):
+            raise MarshalError(f"env: {name!r} cannot be a name: it is empty, or has a '=' in it")
+
+
 def _check_output(name: str, given: object, words: tuple[str, ...]) -> None:
     if isinstance(given, str):
         if given not in words:
@@ -165,6 +199,11 @@ def _check_output(name: str, given: object, words: tuple[str, ...]) -> None:
             raise ValueError(
                 f"{name}={given!r}: it is one of {known}, a Path, a file or a function"
             )
+    elif inspect.iscoroutinefunction(given):
+        raise MarshalError(
+            f"{name} takes a plain function: nobody would await an async one; to await for each "
+            'line, start(..., stdout="stream") and `async for`'
+        )
     elif not (isinstance(given, os.PathLike) or callable(given) or _descriptor(given) is not None):
         raise MarshalError(
             f"{name} takes a word, a Path, an open file or a function for each line; "

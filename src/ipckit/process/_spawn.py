@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -237,6 +238,10 @@ def checked_args(args: Sequence[Argument], *, shell: bool = False) -> tuple[str,
             f"a command is a list of arguments, not {type(args).__name__}: "
             f"write {_split(args)}, or ask for a shell with shell=True"
         )
+    if not isinstance(args, Iterable):
+        raise MarshalError(
+            f'a command is a list of arguments, as ["ls", "-l"]; not {type(args).__name__}'
+        )
     command = tuple(_text(arg) for arg in args)
     if not command or not command[0]:
         raise MarshalError('a command begins with its program, as in ["ls", "-l"]')
@@ -256,6 +261,10 @@ def _text(arg: Argument) -> str:
     text = os.fsdecode(arg)
     if "\0" in text:
         raise MarshalError(f"an argument cannot hold a NUL character: {text!r}")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise MarshalError(f"an argument cannot hold a lone surrogate: {text!r}") from None
     return text
 
 
@@ -303,17 +312,19 @@ def _not_started(
     if not isinstance(error, OSError):
         return f"{start}: {error}"
     said = f"{start}: {error.strerror or error}"
-    if cwd is not None and error.filename == cwd:
+    if cwd is not None and not (os.path.isdir(cwd) and os.access(cwd, os.X_OK)):
         return f"{said}: the folder {os.fspath(cwd)!r} cannot be entered: give another cwd="
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{said}; {_missing(args[0])}"
+        return f"{said}; {_missing(args[0], cwd)}"
     advice = _ADVICE.get(error.errno or 0)
     return f"{said}; {advice}" if advice else said
 
 
-def _missing(program: str) -> str:
+def _missing(program: str, cwd: str | os.PathLike[str] | None) -> str:
     if "/" not in program:
         return "is it installed, and its folder on PATH?"
-    if os.path.exists(program):
+    if os.path.exists(os.path.join(cwd or "", program)):
         return "the interpreter that its #! line names is missing"
+    if cwd is not None and not program.startswith("/"):
+        return f"there is no such file, seen from the folder {os.fspath(cwd)!r}, its cwd="
     return "there is no such file"
