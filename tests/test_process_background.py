@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,10 +18,14 @@ from process_faces import FACES, nothing_left, opened, quickly
 import ipckit
 from ipckit import process
 from ipckit.process import aio
+from ipckit.process._job import Wants
+from ipckit.process._watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from ipckit.process._job import Steps
 
 MEBI = 1 << 20
 
@@ -154,6 +159,8 @@ def test_octets_come_in_pieces_of_a_size(face: Any) -> None:
             pieces.append(piece)
         assert b"".join(pieces) == b"abcdefg"
         assert max(map(len, pieces)) <= 3
+        with pytest.raises(ValueError, match="1 octet at least, not 0"):
+            running.receive(0)
 
 
 def test_a_receive_that_is_late_loses_nothing(face: Any) -> None:
@@ -364,6 +371,37 @@ def test_one_task_sends_while_another_receives() -> None:
 
     with nothing_left():
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("face", ["asyncio", "uvloop"])
+def test_a_descriptor_that_is_closed_keeps_neither_its_waiters_nor_its_number(face: str) -> None:
+    async def main() -> None:
+        loop, watch = asyncio.get_running_loop(), Watch()
+        reader, writer = os.pipe()
+
+        def waiting() -> Steps[None]:
+            yield Wants([reader], [], None)
+
+        def closing() -> Steps[None]:
+            yield Wants([], [], time.monotonic() + 0.01)
+            os.close(reader)
+
+        waiter = asyncio.ensure_future(watch.drive(waiting()))
+        await asyncio.sleep(0)
+        await watch.drive(closing())
+        heard = asyncio.Event()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            assert ours.fileno() == reader
+            loop.add_reader(ours, heard.set)
+            theirs.send(b"a")
+            await asyncio.wait_for(waiter, 20)
+            await asyncio.wait_for(heard.wait(), 20)
+            loop.remove_reader(ours)
+        os.close(writer)
+
+    with opened(face) as runner:
+        runner.settled(main())
 
 
 def test_many_run_at_once() -> None:

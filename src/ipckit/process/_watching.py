@@ -31,6 +31,19 @@ class Watch:
 
     async def drive(self, steps: Steps[Out]) -> Out:
         """Return what the steps return; a cancellation reaches them, and they clean up."""
+        try:
+            return await self._driven(steps)
+        finally:
+            self._wake_all()
+
+    async def close(self) -> None:
+        """Ask no source for more."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    async def _driven(self, steps: Steps[Out]) -> Out:
         ready: Any = None  # what a generator is first sent
         trouble: BaseException | None = None
         while True:
@@ -47,13 +60,6 @@ class Watch:
                 ready = await self._ready(wants)
             except BaseException as error:  # noqa: BLE001  (the steps clean up and raise it again)
                 trouble = error
-
-    async def close(self) -> None:
-        """Ask no source for more."""
-        asking, self._asking = self._asking, None
-        if asking is not None:
-            asking.cancel()
-            await asyncio.wait([asking])
 
     async def _ready(self, wants: Wants) -> set[int]:
         seconds = None if wants.until is None else wants.until - time.monotonic()
@@ -110,13 +116,21 @@ class Watch:
         waiters = self._waiters.get(key, [])
         if woken in waiters:
             waiters.remove(woken)
-        if not waiters and self._waiters.pop(key, None) is not None:
-            forget = loop.remove_writer if key[1] else loop.remove_reader
-            forget(key[0])
+            if not waiters:
+                self._forget(loop, key)
+
+    def _forget(self, loop: asyncio.AbstractEventLoop, key: tuple[int, bool]) -> None:
+        del self._waiters[key]
+        forget = loop.remove_writer if key[1] else loop.remove_reader
+        forget(key[0])
 
     def _wake_all(self) -> None:
-        """Have every other task look again: a descriptor that it waits for may be closed."""
-        for waiters in self._waiters.values():
+        """Have every other task look again: a descriptor that it waits for may be closed.
+
+        No watch is left on it, for its number may be somebody else's before that task's turn.
+        """
+        for key, waiters in list(self._waiters.items()):
+            self._forget(asyncio.get_running_loop(), key)
             _wake_each(waiters)
 
 
