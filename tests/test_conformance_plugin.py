@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from outside import PLUGIN, environment, install
 
+from ipckit.errors import MechanismUnavailable
+from ipckit.testing import c_functions
 from ipckit.testing.rigs import rigs
 
 HERE = Path(__file__).parent
@@ -46,6 +48,15 @@ def test_an_unavailable_mechanism_is_skipped_unless_all_are_required(
     code, output = run(tmp_path, ANY, "--mechanism", "broken", IPCKIT_REQUIRE=require)
     assert code == status
     assert "broken-blocking" in output
+
+
+def test_without_a_compiler_the_peer_in_c_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MechanismUnavailable, match=r"there is no cc to compile it.* install gcc"):
+        with c_functions.serving("ctypes", "library", str(tmp_path)):
+            pass
 
 
 def test_the_minimum_names_every_rig() -> None:

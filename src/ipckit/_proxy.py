@@ -95,7 +95,8 @@ def asked_by_name(contract: Contract, name: str, args: Sequence[Any]) -> tuple[O
     if operation is None:
         known = ", ".join(contract.operations)
         raise UnknownOperation(f"{contract.name} has no {name!r}; it has {known}")
-    return operation, _argument_checker(operation)(tuple(args))
+    left_out = [p.default for p in operation.parameters[len(args) :] if not p.required]
+    return operation, _argument_checker(operation)((*args, *left_out))
 
 
 class _Proxy:

@@ -29,8 +29,11 @@ import codecs
 import ctypes
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import msgspec
+
 from ipckit._capabilities import Capabilities
 from ipckit._cdata import Layout
+from ipckit._contract import NATIVE, bad_arguments
 from ipckit._cprototype import HINTS, Prototype
 from ipckit._proxy import asked_by_name
 from ipckit.errors import (
@@ -39,6 +42,7 @@ from ipckit.errors import (
     ConnectionLost,
     ContractError,
     IpcError,
+    MarshalError,
     NotSupported,
 )
 
@@ -119,7 +123,11 @@ class LibraryChannel:
         def call(args: Any) -> Any:
             if self._closed:
                 raise ConnectionLost(f"{self._name}: the connection is closed")
-            return function(args)
+            try:
+                return function(args)
+            except MarshalError:
+                _check(operation, args)
+                raise
 
         return call
 
@@ -160,6 +168,17 @@ def _prototype(contract: Contract, operation: Operation, encoding: str) -> Proto
     if _is_no_encoding(chosen):
         raise ContractError(f"{where}: {chosen!r} is no encoding of text that ends at a NUL")
     return Prototype(operation, where, hints, Layout(chosen))
+
+
+def _check(operation: Operation, args: Any) -> None:
+    """Raise BadArguments if what C cannot take is not what the contract says, inside a record."""
+    try:
+        values = msgspec.to_builtins(args, builtin_types=NATIVE)
+        msgspec.convert([*values], operation.arguments, builtin_types=NATIVE)
+    except msgspec.ValidationError as error:
+        raise bad_arguments(error, [p.name for p in operation.parameters]) from None
+    except (TypeError, ValueError, RecursionError):
+        return  # it has no plain value to be checked, as functions have none
 
 
 def _loaded(address: Address) -> ctypes.CDLL:

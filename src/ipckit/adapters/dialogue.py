@@ -17,7 +17,7 @@ import msgspec
 
 from ipckit import _deadline
 from ipckit._capabilities import Capabilities
-from ipckit._contract import NATIVE, bad_arguments
+from ipckit._proxy import asked_by_name
 from ipckit._session.cancelling import cancelling
 from ipckit._session.ending import again, poison_after_fork
 from ipckit._session.questions import is_uint64, misfits, questions_of
@@ -30,7 +30,6 @@ from ipckit.errors import (
     IpcError,
     MarshalError,
     NotSupported,
-    UnknownOperation,
 )
 from ipckit.protocols import dialogue as protocol
 
@@ -143,14 +142,7 @@ class DialogueChannel:
 
     def call(self, name: str, args: Sequence[Any]) -> Any:
         """Ask an operation of the contract by its name."""
-        operation = self._contract.operations.get(name)
-        if operation is None:
-            known = ", ".join(self._contract.operations)
-            raise UnknownOperation(f"{self._contract.name} asks no {name!r}; it asks {known}")
-        try:
-            checked = msgspec.convert(list(args), operation.arguments, builtin_types=NATIVE)
-        except msgspec.ValidationError as error:
-            raise bad_arguments(error, [p.name for p in operation.parameters]) from None
+        operation, checked = asked_by_name(self._contract, name, args)
         return self.bind(operation, f"{self._contract.name}.{name}")(checked)
 
     def subscribe(self, contract: Contract, name: str, deliver: Callable[[Any], None]) -> None:

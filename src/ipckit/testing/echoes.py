@@ -151,6 +151,10 @@ class Octets:
         """Return that many octets: a small request with a large reply."""
         return bytes(count)
 
+
+class Labels:
+    """Bytes among other values."""
+
     def labelled(self, label: str, value: bytes, *, reverse: bool = False) -> bytes:
         """Return the octets after the label's, both turned round if asked."""
         whole = label.encode() + value
@@ -209,19 +213,23 @@ class Keyed:
 
 
 class Records:
-    """Dataclasses, Structs and enumerations."""
+    """Dataclasses, alone and in a list."""
 
     def point(self, value: Point) -> Point:
-        """Return the value."""
-        return value
-
-    def segment(self, value: Segment) -> Segment:
         """Return the value."""
         return value
 
     def points(self, values: list[Point]) -> list[Point]:
         """Return the values."""
         return values
+
+
+class Trees:
+    """Records of which one may hold any number, or one of several kinds."""
+
+    def segment(self, value: Segment) -> Segment:
+        """Return the value."""
+        return value
 
     def tree(self, value: Tree) -> Tree:
         """Return the value."""
@@ -230,6 +238,10 @@ class Records:
     def shape(self, value: Circle | Square) -> Circle | Square:
         """Return the value."""
         return value
+
+
+class Enumerations:
+    """Values that have names."""
 
     def colour(self, value: Colour) -> Colour:
         """Return the value."""

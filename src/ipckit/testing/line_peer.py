@@ -229,6 +229,7 @@ def _holdings() -> dict[str, Any]:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("boolean", "integer", "number", "text", "float32", "same"), _same),
+    **dict.fromkeys(("colour", "level"), _same),
     **dict.fromkeys(("int8", "int16", "int32", "int64"), _same),
     **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), _same),
     "repeated": lambda text, count: text * count,

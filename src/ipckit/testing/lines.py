@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipckit
 from ipckit._contract import MARK
 from ipckit.testing import line_peer
-from ipckit.testing.echoes import LongestWidth, LongWidths, Point, Scalars, Widths
+from ipckit.testing.echoes import Enumerations, LongestWidth, LongWidths, Point, Scalars, Widths
 from ipckit.testing.processes import Served, started
 from ipckit.testing.subjects import CONTRACTS, Counting, Faults, Keywords, Life, Oneways
 
@@ -34,6 +34,7 @@ FULFILS: Final = frozenset(
         Widths,
         LongWidths,
         LongestWidth,
+        Enumerations,
         Keywords,
         Faults,
         Counting,

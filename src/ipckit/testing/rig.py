@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from ipckit.testing.faces import Client, Face
     from ipckit.testing.wires import Wire
 
-__all__ = ["Rig", "asked_of", "crosses", "eventually", "is_asked", "serves", "speaks"]
+__all__ = [
+    "Rig",
+    "asked_of",
+    "crosses",
+    "eventually",
+    "has_wire",
+    "is_asked",
+    "serves",
+    "speaks",
+]
 
 Promise = TypeVar("Promise", bound="Callable[..., None]")
 
@@ -118,8 +127,13 @@ class Rig:
 
     @property
     def in_process(self) -> bool:
-        """Say whether servers of this wire live in the process of their clients."""
-        return self.wire.transport == "memory"
+        """Say whether what is called lives in the process of its clients."""
+        return self.wire.transport in ("memory", "library")
+
+    @property
+    def has_wire(self) -> bool:
+        """Say whether octets go to a peer, so that the suite can stand in for it or between."""
+        return self.wire.transport != "library"
 
     @property
     def starts_servers(self) -> bool:
@@ -263,8 +277,8 @@ class Rig:
 
     def vacant(self) -> str:
         """Return an address at which nobody listens."""
-        if self.starts_servers:
-            return f"{self.wire.scheme}:{self.folder}/no-such-program"
+        if self.starts_servers or not self.has_wire:
+            return f"{self.wire.scheme}:{self.folder}/no-such-file"
         if self.wire.transport == "unix":
             return f"{self.wire.scheme}://{self.folder}/no-such-socket"
         if self.in_process:
@@ -374,6 +388,11 @@ def asked_of(rigs: Callable[[Rig], bool]) -> Callable[[Promise], Promise]:
 def serves(rig: Rig) -> bool:
     """Say whether the promise is asked of the rig: one about servers is, where ipckit serves."""
     return rig.wire.row.serves
+
+
+def has_wire(rig: Rig) -> bool:
+    """Say whether the promise is asked of the rig: one about octets on their way."""
+    return rig.has_wire
 
 
 def crosses(text: str, kind: str) -> bool:

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,10 @@ from ipckit._capabilities import misfits
 from ipckit._contract import contract_of
 from ipckit.testing.echoes import (
     Containers,
+    Enumerations,
     Exact,
     Keyed,
+    Labels,
     LongestWidth,
     LongWidths,
     Octets,
@@ -30,6 +33,7 @@ from ipckit.testing.echoes import (
     Records,
     Scalars,
     Times,
+    Trees,
     Variants,
     Widths,
 )
@@ -259,6 +263,14 @@ class Attributes:
         return 4711
 
 
+class Callbacks:
+    """Operations that are given a function of their caller's."""
+
+    def apply(self, function: Callable[[int], int], value: int) -> int:
+        """Return what the function makes of the value."""
+        return function(value)
+
+
 class Listener:
     """The contract of a client that can be called back."""
 
@@ -289,10 +301,13 @@ CONTRACTS: tuple[type, ...] = (
     LongWidths,
     LongestWidth,
     Octets,
+    Labels,
     Optionals,
     Containers,
     Keyed,
     Records,
+    Trees,
+    Enumerations,
     Times,
     Exact,
     Variants,
@@ -303,6 +318,7 @@ CONTRACTS: tuple[type, ...] = (
     Life,
     Emitters,
     Attributes,
+    Callbacks,
     Callers,
 )
 
@@ -313,10 +329,13 @@ class Subject(
     LongWidths,
     LongestWidth,
     Octets,
+    Labels,
     Optionals,
     Containers,
     Keyed,
     Records,
+    Trees,
+    Enumerations,
     Times,
     Exact,
     Variants,
@@ -327,6 +346,7 @@ class Subject(
     Life,
     Emitters,
     Attributes,
+    Callbacks,
     Callers,
 ):
     """All contracts in one, for type checkers; `subject` gives the part that a wire carries."""

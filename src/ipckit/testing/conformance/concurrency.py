@@ -11,8 +11,8 @@ import pytest
 
 import ipckit
 from ipckit.errors import NotSupported
-from ipckit.testing.rig import asked_of, eventually, serves
-from ipckit.testing.subjects import Callers, Listener
+from ipckit.testing.rig import asked_of, eventually, serves, speaks
+from ipckit.testing.subjects import Callbacks, Callers, Listener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,36 @@ def test_calls_back_and_forth_nest(rig: Rig) -> None:
     with rig.connect(servant=Answering()) as subject:
         assert subject.descend(9) == 9
         assert subject.text("next") == "next"
+
+
+@speaks(Callbacks)
+def test_a_function_of_the_callers_is_called(subject: Callbacks) -> None:
+    assert [subject.apply(lambda value: 10 * value, number) for number in (-1, 4)] == [-10, 40]
+
+
+@speaks(Callbacks)
+def test_what_the_callers_function_raises_comes_out_of_the_call(subject: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        subject.apply(lambda value: 1 // value, 0)
+    assert subject.text("next") == "next"
+
+
+@speaks(Callbacks)
+def test_the_callers_function_may_call_again(subject: Callbacks) -> None:
+    def descend(depth: int) -> int:
+        return depth if depth == 0 else 1 + subject.apply(descend, depth - 1)
+
+    assert descend(5) == 5
+
+
+@speaks(Callbacks)
+def test_eight_threads_give_functions_of_their_own(subject: Callbacks) -> None:
+    def ask(thread: int) -> list[int]:
+        return [subject.apply(lambda value: value + thread, 1000 * n) for n in range(CALLS)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(ask, range(THREADS)))
+    assert answers == [[1000 * n + thread for n in range(CALLS)] for thread in range(THREADS)]
 
 
 @asked_of(serves)

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ipckit.testing import faces
-from ipckit.testing.rig import asked_of
+from ipckit.testing.rig import asked_of, serves
 
 if TYPE_CHECKING:
     from ipckit.testing.rig import Rig
@@ -22,7 +22,8 @@ def is_asyncio(rig: Rig) -> bool:
     return rig.face.name == "asyncio"
 
 
-@asked_of(lambda rig: is_asyncio(rig) and not rig.in_process)
+# A server in this process has threads of its own.
+@asked_of(lambda rig: is_asyncio(rig) and not (serves(rig) and rig.in_process))
 def test_a_thousand_calls_side_by_side_start_no_threads(rig: Rig) -> None:
     async def side_by_side(proxy: Any) -> list[int]:
         answers = await asyncio.gather(*(proxy.integer(number) for number in range(CALLS)))

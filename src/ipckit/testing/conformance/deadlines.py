@@ -49,6 +49,12 @@ class Drip:
             peer.send(data[place : place + 1])
 
 
+def has_deadlines(rig: Rig) -> bool:
+    """Say whether the promise is asked of the rig: one about calls that can be given up."""
+    return rig.can.deadline
+
+
+@asked_of(has_deadlines)
 def test_connecting_ends_at_the_deadline(rig: Rig) -> None:
     with rig.crowded() as address, promptly(), ipckit.timeout(SOON):
         with pytest.raises((CallTimeout, ConnectFailed)):
@@ -56,6 +62,15 @@ def test_connecting_ends_at_the_deadline(rig: Rig) -> None:
                 subject.text("x")
 
 
+@asked_of(lambda rig: not has_deadlines(rig))
+def test_a_call_that_cannot_be_given_up_takes_its_time(rig: Rig) -> None:
+    with rig.connect(timeout=SOON) as subject:
+        assert subject.slow("late", 2 * SOON) == "late"
+        with ipckit.timeout(SOON):
+            assert subject.slow("later", 2 * SOON) == "later"
+
+
+@asked_of(has_deadlines)
 def test_a_peer_that_never_answers_is_given_up_at_the_deadline(rig: Rig) -> None:
     with rig.playing(lambda peer: peer.until_closed()) as address:
         with rig.connect(address=address) as subject, promptly():
@@ -64,6 +79,7 @@ def test_a_peer_that_never_answers_is_given_up_at_the_deadline(rig: Rig) -> None
     assert late.value.executed == "maybe"
 
 
+@asked_of(has_deadlines)
 def test_a_peer_that_never_reads_is_given_up_at_the_deadline(rig: Rig) -> None:
     much = 16 * 1024 * 1024 if rig.longest is None else rig.longest // 2
     hasty = rig.limits(grace=0.1)
@@ -73,6 +89,7 @@ def test_a_peer_that_never_reads_is_given_up_at_the_deadline(rig: Rig) -> None:
                 rig.echo(subject, much)
 
 
+@asked_of(has_deadlines)
 def test_a_peer_that_answers_drop_by_drop_is_given_up_at_the_deadline(rig: Rig) -> None:
     drip = Drip()
     with rig.relay(back=drip) as relay, rig.connect(address=relay.address) as subject:
@@ -82,6 +99,7 @@ def test_a_peer_that_answers_drop_by_drop_is_given_up_at_the_deadline(rig: Rig) 
         rig.goes_on(subject)
 
 
+@asked_of(has_deadlines)
 def test_the_timeout_of_a_connection_holds_for_each_call(rig: Rig) -> None:
     with rig.playing(lambda peer: peer.until_closed()) as address:
         with rig.connect(address=address, timeout=SOON) as subject, promptly():
@@ -89,6 +107,7 @@ def test_the_timeout_of_a_connection_holds_for_each_call(rig: Rig) -> None:
                 subject.text("x")
 
 
+@asked_of(has_deadlines)
 def test_a_block_shortens_the_timeout_and_does_not_stretch_it(rig: Rig) -> None:
     with rig.playing(lambda peer: peer.until_closed()) as address:
         with rig.connect(address=address, timeout=SOON) as subject, promptly():
@@ -96,6 +115,7 @@ def test_a_block_shortens_the_timeout_and_does_not_stretch_it(rig: Rig) -> None:
                 subject.text("x")
 
 
+@asked_of(has_deadlines)
 def test_a_deadline_that_is_over_ends_the_call_at_once(rig: Rig) -> None:
     with promptly(), ipckit.timeout(0), pytest.raises(CallTimeout) as late:
         rig.proxy.text("x")
@@ -103,6 +123,7 @@ def test_a_deadline_that_is_over_ends_the_call_at_once(rig: Rig) -> None:
     assert rig.proxy.text("next") == "next"
 
 
+@asked_of(has_deadlines)
 def test_a_late_answer_is_never_taken_for_the_next(rig: Rig) -> None:
     with rig.connect() as subject:
         for number in range(1 if rig.can.turns else 3):
@@ -111,7 +132,7 @@ def test_a_late_answer_is_never_taken_for_the_next(rig: Rig) -> None:
             rig.goes_on(subject)
 
 
-@asked_of(lambda rig: not rig.can.turns)
+@asked_of(lambda rig: has_deadlines(rig) and not rig.can.turns)
 def test_one_calls_deadline_is_not_anothers(rig: Rig) -> None:
     with rig.connect() as subject:
         with ipckit.timeout(0.02), pytest.raises(CallTimeout):
@@ -119,11 +140,13 @@ def test_one_calls_deadline_is_not_anothers(rig: Rig) -> None:
         assert subject.slow("in time", 0.1) == "in time"
 
 
+@asked_of(has_deadlines)
 def test_ctrl_c_ends_a_call_and_the_next_is_right(rig: Rig) -> None:
     after = "lost, executed: no" if rig.can.turns else "next"
     assert rig.interrupted() == f"interrupted, then {after}"
 
 
+@asked_of(has_deadlines)
 def test_a_call_that_ran_out_of_time_says_that_it_may_have_run(rig: Rig) -> None:
     token = uuid.uuid4().hex
     with rig.connect() as subject:

@@ -16,8 +16,8 @@ import pytest
 import ipckit
 from ipckit.errors import CallTimeout, ConnectFailed, ConnectionLost, TransportError
 from ipckit.testing.echoes import Scalars
-from ipckit.testing.rig import asked_of, eventually, serves
-from ipckit.testing.subjects import census
+from ipckit.testing.rig import asked_of, eventually, has_wire, serves
+from ipckit.testing.subjects import Faults, census
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,9 @@ def visit(rig: Rig, address: str | None = None) -> None:
     """Use a connection in the ways that take threads and descriptors, and close it."""
     with rig.connect(address=address) as subject, ThreadPoolExecutor(2) as pool:
         assert list(pool.map(subject.integer, range(4))) == [0, 1, 2, 3]
-        with pytest.raises(ipckit.Fault):
-            subject.crash("plain")
+        if rig.fits(Faults):
+            with pytest.raises(ipckit.Fault):
+                subject.crash("plain")
 
 
 def test_nobody_listening_is_connect_failed(rig: Rig) -> None:
@@ -96,6 +97,7 @@ def test_a_server_that_is_stopped_is_given_up_and_found_again(rig: Rig) -> None:
         rig.goes_on(subject)
 
 
+@asked_of(has_wire)
 def test_a_server_that_hangs_up_in_a_call_is_connection_lost(rig: Rig) -> None:
     def hang_up(peer: Peer) -> None:
         peer.receive()
@@ -108,6 +110,7 @@ def test_a_server_that_hangs_up_in_a_call_is_connection_lost(rig: Rig) -> None:
     assert lost.value.executed == "maybe"
 
 
+@asked_of(has_wire)
 def test_a_server_that_half_closes_in_a_call_is_connection_lost(rig: Rig) -> None:
     def half_close(peer: Peer) -> None:
         peer.receive()
@@ -153,6 +156,7 @@ def test_closing_twice_is_closing_once(rig: Rig) -> None:
     assert lost.value.executed == "no"
 
 
+@asked_of(lambda rig: rig.can.deadline)
 def test_closing_ends_a_call_that_waits(rig: Rig, tmp_path: Path) -> None:
     token, door = uuid.uuid4().hex, tmp_path / "open"
     client = rig.connect()
@@ -166,6 +170,20 @@ def test_closing_ends_a_call_that_waits(rig: Rig, tmp_path: Path) -> None:
             waiting.result(timeout=5)
         door.touch()
         closing.result()
+
+
+@asked_of(lambda rig: not rig.can.deadline)
+def test_closing_lets_a_call_end_that_cannot_be_given_up(rig: Rig, tmp_path: Path) -> None:
+    token, door = uuid.uuid4().hex, tmp_path / "open"
+    client = rig.connect()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.proxy.hold, token, str(door))
+        eventually(lambda: rig.proxy.runs(token))
+        client.close()
+        door.touch()
+        assert waiting.result() == token
+    with pytest.raises(ConnectionLost):
+        client.proxy.text("next")
 
 
 def test_connections_leave_nothing_behind(rig: Rig) -> None:
@@ -231,6 +249,7 @@ def test_a_server_closes_though_a_call_hangs(rig: Rig, tmp_path: Path) -> None:
         door.touch()
 
 
+@asked_of(has_wire)
 def test_a_connection_is_of_no_use_after_fork_and_the_parent_keeps_it(rig: Rig) -> None:
     with rig.connect() as subject:
         assert subject.text("before") == "before"
@@ -240,7 +259,19 @@ def test_a_connection_is_of_no_use_after_fork_and_the_parent_keeps_it(rig: Rig) 
         assert subject.text("after") == "after"
 
 
-@asked_of(lambda rig: not rig.in_process)
+@asked_of(lambda rig: not has_wire(rig))
+def test_what_is_called_in_a_forked_child_is_its_own(rig: Rig) -> None:
+    token = uuid.uuid4().hex
+
+    def run() -> str:
+        with rig.connect() as subject:
+            return str(subject.run(token))
+
+    assert rig.in_child(run) == "1"
+    assert rig.proxy.runs(token) == 0
+
+
+@asked_of(lambda rig: not (serves(rig) and rig.in_process))
 def test_a_child_opens_connections_of_its_own(rig: Rig) -> None:
     def visit_again() -> str:
         with rig.connect(Scalars) as subject:

@@ -9,7 +9,7 @@ import pytest
 
 from ipckit.errors import Fault, IpcError, LimitExceeded, TransportError
 from ipckit.testing import garbage
-from ipckit.testing.rig import asked_of, serves
+from ipckit.testing.rig import asked_of, has_wire, serves
 
 if TYPE_CHECKING:
     from ipckit.testing.raw import Peer
@@ -39,6 +39,7 @@ def test_a_server_survives_garbage_and_serves_the_next(rig: Rig) -> None:
             assert subject.text("next") == "next"
 
 
+@asked_of(has_wire)
 def test_a_client_survives_garbage(rig: Rig) -> None:
     _, answered = recorded(rig)
     for data in garbage.samples(answered, FEW if rig.starts_servers else 12):
@@ -55,6 +56,7 @@ def test_a_client_survives_garbage(rig: Rig) -> None:
                 assert isinstance(subject.text("recorded"), str)
 
 
+@asked_of(has_wire)
 def test_a_client_says_what_is_wrong_with_garbage(rig: Rig) -> None:
     def babble(peer: Peer) -> None:
         peer.receive()
@@ -79,6 +81,7 @@ def test_a_request_over_the_limit_is_refused_and_the_next_served(rig: Rig) -> No
             assert subject.text("next") == "next"
 
 
+@asked_of(has_wire)
 def test_a_reply_over_the_limit_is_refused(rig: Rig) -> None:
     limits = rig.limits(message=10_000)
     with rig.connect(limits=limits, timeout=5) as subject:

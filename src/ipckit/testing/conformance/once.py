@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipckit.errors import TransportError
-from ipckit.testing.rig import asked_of
+from ipckit.testing.rig import asked_of, has_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,7 @@ def test_every_call_runs_exactly_once(rig: Rig) -> None:
     assert [rig.proxy.runs(token) for token in tokens] == [1] * 100
 
 
+@asked_of(has_wire)
 def test_a_call_whose_answer_is_lost_is_not_sent_again(rig: Rig, tmp_path: Path) -> None:
     tally = tmp_path / "tally"
     with (
@@ -60,7 +61,7 @@ def test_a_call_whose_answer_is_lost_is_not_sent_again(rig: Rig, tmp_path: Path)
     assert tally.read_text() == "x"
 
 
-@asked_of(lambda rig: rig.can.reliable)
+@asked_of(lambda rig: has_wire(rig) and rig.can.reliable)
 def test_every_call_runs_exactly_once_on_a_bad_line(rig: Rig) -> None:
     hooks = (choppy, choppy) if rig.can.datagram is None else (lossy(1), lossy(2))
     tokens = [uuid.uuid4().hex for _ in range(10)]

@@ -15,8 +15,10 @@ from ipckit.testing.echoes import (
     Circle,
     Colour,
     Containers,
+    Enumerations,
     Exact,
     Keyed,
+    Labels,
     Level,
     LongestWidth,
     LongWidths,
@@ -29,6 +31,7 @@ from ipckit.testing.echoes import (
     Square,
     Times,
     Tree,
+    Trees,
     Variants,
     Widths,
 )
@@ -90,7 +93,7 @@ def test_true_and_false_stay_what_they_are(subject: Scalars) -> None:
 @speaks(Scalars)
 @pytest.mark.parametrize("value", EDGES)
 def test_an_integer_arrives_exactly_or_is_refused(subject: Scalars, rig: Rig, value: int) -> None:
-    least, most = rig.can.integers
+    least, most = rig.can.plain_integers or rig.can.integers
     carried(subject.integer, value, carries=least <= value <= most)
 
 
@@ -205,12 +208,28 @@ def test_octets_arrive_octet_by_octet(subject: Octets, value: bytes) -> None:
 def test_a_megabyte_arrives_or_is_refused_with_size_and_limit(subject: Octets, rig: Rig) -> None:
     if rig.can.datagram is None:
         assert subject.octets(MEGABYTE) == MEGABYTE
-        assert subject.labelled("label", MEGABYTE) == b"label" + MEGABYTE
-        assert subject.labelled("label", MEGABYTE, reverse=True) == (b"label" + MEGABYTE)[::-1]
     else:
         with pytest.raises(LimitExceeded, match=str(rig.can.datagram)) as refused:
             subject.octets(MEGABYTE)
         assert refused.value.executed == "no"
+
+
+@speaks(Labels)
+@pytest.mark.parametrize("size", [0, 1, 40_000])
+def test_octets_arrive_among_other_values(subject: Labels, size: int) -> None:
+    whole = b"label" + MEGABYTE[:size]
+    assert subject.labelled("label", MEGABYTE[:size]) == whole
+    assert subject.labelled("label", MEGABYTE[:size], reverse=True) == whole[::-1]
+
+
+@speaks(Labels)
+def test_a_megabyte_arrives_among_other_values_or_is_refused(subject: Labels, rig: Rig) -> None:
+    if rig.can.datagram is None:
+        assert subject.labelled("label", MEGABYTE) == b"label" + MEGABYTE
+        assert subject.labelled("label", MEGABYTE, reverse=True) == (b"label" + MEGABYTE)[::-1]
+    else:
+        with pytest.raises(LimitExceeded, match=str(rig.can.datagram)):
+            subject.labelled("label", MEGABYTE)
 
 
 @speaks(Optionals)
@@ -253,25 +272,30 @@ def test_a_map_keeps_keys_that_are_no_text(subject: Keyed) -> None:
 @speaks(Records)
 def test_records_keep_fields_and_defaults(subject: Records) -> None:
     assert subject.point(Point(-1)) == Point(-1, 0.5)
+    assert subject.points([Point(n) for n in range(100)]) == [Point(n) for n in range(100)]
+    assert subject.points([]) == []
+
+
+@speaks(Trees)
+def test_a_record_may_hold_records(subject: Trees) -> None:
     whole = Segment(Point(1), Point(2, -0.0), "é<&>", [Point(3), Point(4)])
     assert subject.segment(whole) == whole
-    assert subject.points([Point(n) for n in range(100)]) == [Point(n) for n in range(100)]
 
 
-@speaks(Records)
-def test_a_record_may_hold_its_like(subject: Records) -> None:
+@speaks(Trees)
+def test_a_record_may_hold_its_like(subject: Trees) -> None:
     tree = Tree(1, [Tree(2, [Tree(3)]), Tree(4)])
     assert subject.tree(tree) == tree
 
 
-@speaks(Records)
+@speaks(Trees)
 @pytest.mark.parametrize("value", [Circle(0.5), Square(0.5)], ids=["circle", "square"])
-def test_a_tagged_union_keeps_its_arm(subject: Records, value: Circle | Square) -> None:
+def test_a_tagged_union_keeps_its_arm(subject: Trees, value: Circle | Square) -> None:
     assert subject.shape(value) == value
 
 
-@speaks(Records)
-def test_enumerations_keep_their_members(subject: Records) -> None:
+@speaks(Enumerations)
+def test_enumerations_keep_their_members(subject: Enumerations) -> None:
     assert [subject.colour(colour) for colour in Colour] == list(Colour)
     assert [subject.level(level) for level in Level] == list(Level)
 
