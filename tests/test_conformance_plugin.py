@@ -54,9 +54,11 @@ def test_without_a_compiler_the_peer_in_c_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MechanismUnavailable, match=r"there is no cc to compile it.* install gcc"):
-        with c_functions.serving("ctypes", "library", str(tmp_path)):
-            pass
+    with (
+        pytest.raises(MechanismUnavailable, match=r"there is no cc to compile it.* install gcc"),
+        c_functions.serving("ctypes", "library", str(tmp_path)),
+    ):
+        pass
 
 
 def test_the_minimum_names_every_rig() -> None:
