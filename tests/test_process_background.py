@@ -282,8 +282,11 @@ def test_what_a_program_leaves_behind_on_purpose_is_left(face: Any, tmp_path: Pa
 
 def test_a_cancelled_job_is_killed_with_its_group() -> None:
     async def main() -> None:
-        job = asyncio.ensure_future(aio.run(["sh", "-c", "sleep 100 & wait"], timeout=100))
-        await asyncio.sleep(0.3)
+        started = asyncio.Event()
+        script = ["sh", "-c", "sleep 100 & echo started; wait"]
+        running = aio.run(script, stdout=lambda _: started.set(), timeout=100)
+        job = asyncio.ensure_future(running)
+        await started.wait()
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
             await job
