@@ -85,6 +85,28 @@ def test_the_environment_of_the_dialogue_arrives(sshd: Sshd) -> None:
         assert remote.variable("TERM") == "dumb"
 
 
+@pytest.mark.parametrize("address", ["dialogue+pipe:", "pexpect:", "dialogue+ssh://me@127.0.0.1:1"])
+@pytest.mark.parametrize(
+    ("argument", "name", "value"),
+    [
+        ("a\0b", "A", "x"),
+        ("a\ud800", "A", "x"),
+        ("a", "A=B", "x"),
+        ("a", "-i", "x"),
+        ("a", "A", "\0"),
+    ],
+)
+def test_what_no_program_can_be_given_is_refused_before_a_fork(
+    address: str, argument: str, name: str, value: str
+) -> None:
+    class Unfit(Remote):
+        command = ("cat", argument)
+        environment = MappingProxyType({name: value})
+
+    with pytest.raises(ipckit.AddressError, match=r"no program can be given|is no name of"):
+        ipckit.connect(Unfit, address)
+
+
 def test_a_program_that_is_not_there_is_told(sshd: Sshd) -> None:
     class Missing(Remote):
         command = ("no-such-program",)

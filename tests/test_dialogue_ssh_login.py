@@ -169,7 +169,9 @@ def test_the_configuration_of_the_user_changes_no_login(
         monkeypatch,
         f"ControlMaster yes\nControlPath {master}\nControlPersist yes\nRemoteCommand date\n"
         "LogLevel DEBUG\nVisualHostKey yes\nRequestTTY no\nStrictHostKeyChecking no\n"
-        f"PermitLocalCommand yes\nLocalCommand touch {tmp_path}/ran\n",
+        f"PermitLocalCommand yes\nLocalCommand touch {tmp_path}/ran\n"
+        "SessionType none\nForkAfterAuthentication yes\nStdinNull yes\n"
+        f"KnownHostsCommand /bin/cat {sshd.folder}/known_hosts\n",
     )
     with ipckit.connect(Remote, sshd.address()) as remote:
         assert remote.say("hello") == "hello"

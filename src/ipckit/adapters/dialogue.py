@@ -32,6 +32,7 @@ from ipckit.errors import (
     NotSupported,
 )
 from ipckit.protocols import dialogue as protocol
+from ipckit.transports._command import refuse_unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,8 @@ def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -
     for misfit in misfits(contract):
         error = NotSupported if "dialogue" in contract.hints else ContractError
         raise error(f"{address}: {misfit}")
+    dialogue = contract.hints["dialogue"]["dialogue"]
+    refuse_unfit(address, address.argv or dialogue.command, dialogue.environment)
     return DialogueChannel(contract, address, options)
 
 

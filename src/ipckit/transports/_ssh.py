@@ -211,11 +211,17 @@ def _options(address: Address) -> dict[str, str]:
         # A shared connection is one of other options, and would stay behind.
         "ControlMaster": "no",
         "ControlPath": "none",
+        # ssh before 8.7 knows none of these, and does as they say here.
+        "IgnoreUnknown": "SessionType,ForkAfterAuthentication,StdinNull,KnownHostsCommand",
+        "SessionType": "default",
+        "ForkAfterAuthentication": "no",
+        "StdinNull": "no",
     }
     known_hosts = _file(address, "known_hosts")
     if known_hosts is not None:
         options["UserKnownHostsFile"] = known_hosts
-        options["GlobalKnownHostsFile"] = "none"
+        options["GlobalKnownHostsFile"] = options["KnownHostsCommand"] = "none"
+        options["VerifyHostKeyDNS"] = "no"
     methods = []
     if "key" in address.query:
         options["IdentitiesOnly"] = "yes"
