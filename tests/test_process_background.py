@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -332,6 +334,30 @@ def test_input_may_come_from_an_asynchronous_iterator() -> None:
     assert asyncio.run(main()) == b"one\ntwo\n"
     with nothing_left(), pytest.raises(ipckit.MarshalError, match=r"ipckit\.process\.aio alone"):
         process.run(["cat"], input=source())
+
+
+def test_a_plain_iterator_is_asked_in_one_thread_beside_the_loop() -> None:
+    threads = set()
+
+    def source() -> Iterator[bytes]:
+        for _ in range(100):
+            threads.add(threading.current_thread())
+            yield b"a"
+
+    with nothing_left():
+        asyncio.run(aio.run(["cat"], input=source()))
+    assert len(threads) == 1
+    assert threading.main_thread() not in threads
+
+
+def test_a_job_that_is_forgotten_with_its_input_leaves_no_thread() -> None:
+    async def main() -> None:
+        running = await aio.start(["sleep", "100"], input=itertools.repeat(bytes(MEBI)))
+        with pytest.raises(ipckit.CallTimeout):
+            await running.wait(0.1)
+
+    with nothing_left():
+        asyncio.run(main())
 
 
 def test_output_flows_while_an_asynchronous_input_waits_for_it() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["aside", "started"]
+__all__ = ["Worker", "aside", "started"]
 
 Result = TypeVar("Result")
 
@@ -18,11 +20,29 @@ Result = TypeVar("Result")
 def _nothing(_: object) -> None: ...
 
 
+def _in_thread(work: Callable[[], object]) -> None:
+    # A daemon thread: unlike an executor's, it does not keep the program from ending.
+    threading.Thread(target=work, name="ipckit-aside", daemon=True).start()
+
+
+class Worker:
+    """One thread for much work, one piece after the other; it ends when this is closed or lost."""
+
+    def __init__(self) -> None:
+        queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.begin = queue.put
+        """Does a piece of work once those before it are done."""
+        self.close = weakref.finalize(self, queue.put, None)
+        _in_thread(partial(_work_off, queue))
+
+
 async def aside(
-    work: Callable[[], Result], dispose: Callable[[Result], object] = _nothing
+    work: Callable[[], Result],
+    dispose: Callable[[Result], object] = _nothing,
+    begin: Callable[[Callable[[], object]], None] = _in_thread,
 ) -> Result:
     """Do blocking work in a thread; a result that nobody waits for any more is disposed of."""
-    future = started(work, dispose)
+    future = started(work, dispose, begin)
     try:
         return await future
     except asyncio.CancelledError:
@@ -32,7 +52,9 @@ async def aside(
 
 
 def started(
-    work: Callable[[], Result], dispose: Callable[[Result], object] = _nothing
+    work: Callable[[], Result],
+    dispose: Callable[[Result], object] = _nothing,
+    begin: Callable[[Callable[[], object]], None] = _in_thread,
 ) -> asyncio.Future[Result]:
     """Start blocking work in a thread; its result is disposed of if the future is cancelled."""
     loop = asyncio.get_running_loop()
@@ -51,10 +73,11 @@ def started(
         except RuntimeError:  # the loop has ended
             drop()
 
-    _in_thread(run)
+    begin(run)
     return future
 
 
-def _in_thread(work: Callable[[], object]) -> None:
-    # A daemon thread: unlike an executor's, it does not keep the program from ending.
-    threading.Thread(target=work, name="ipckit-aside", daemon=True).start()
+def _work_off(queue: SimpleQueue[Callable[[], object] | None]) -> None:
+    while (work := queue.get()) is not None:
+        work()
+        del work  # what it holds is not held while there is nothing to do

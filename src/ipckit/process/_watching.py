@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ipckit._aside import aside
+from ipckit._aside import Worker, aside
 from ipckit.process._waiting import ready_now
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Watch:
     def __init__(self) -> None:
         self._waiters: dict[tuple[int, bool], list[asyncio.Future[None]]] = {}
         self._asking: asyncio.Future[None] | None = None
+        self._source: Worker | None = None
+        """The thread in which a source that may block is asked."""
 
     async def drive(self, steps: Steps[Out]) -> Out:
         """Return what the steps return; a cancellation reaches them, and they clean up."""
@@ -42,6 +44,7 @@ class Watch:
         if asking is not None:
             asking.cancel()
             await asyncio.wait([asking])
+        self._source = None
 
     async def _driven(self, steps: Steps[Out]) -> Out:
         ready: Any = None  # what a generator is first sent
@@ -98,8 +101,23 @@ class Watch:
 
     def _ask(self, feed: Feed | None) -> asyncio.Future[None] | None:
         if feed is not None and self._asking is None:
-            self._asking = asyncio.ensure_future(_next_piece(feed))
+            self._asking = asyncio.ensure_future(self._next_piece(feed))
         return self._asking
+
+    async def _next_piece(self, feed: Feed) -> None:
+        source: Any = feed.source
+        if hasattr(source, "__anext__"):
+            try:
+                piece = await source.__anext__()
+            except StopAsyncIteration:
+                piece = END
+        else:
+            self._source = self._source or Worker()
+            piece = await aside(partial(next, source, END), begin=self._source.begin)
+        if piece is END:
+            feed.finish()
+        else:
+            feed.offer(piece)
 
     def _attend(
         self, loop: asyncio.AbstractEventLoop, key: tuple[int, bool], woken: asyncio.Future[None]
@@ -132,21 +150,6 @@ class Watch:
         for key, waiters in list(self._waiters.items()):
             self._forget(asyncio.get_running_loop(), key)
             _wake_each(waiters)
-
-
-async def _next_piece(feed: Feed) -> None:
-    source: Any = feed.source
-    if hasattr(source, "__anext__"):
-        try:
-            piece = await source.__anext__()
-        except StopAsyncIteration:
-            piece = END
-    else:
-        piece = await aside(partial(next, source, END))
-    if piece is END:
-        feed.finish()
-    else:
-        feed.offer(piece)
 
 
 def _wake_each(waiters: list[asyncio.Future[None]]) -> None:
