@@ -154,7 +154,11 @@ def test_a_login_shell_that_never_stops_printing_is_given_up() -> None:
 def test_the_configuration_of_the_user_names_hosts(
     sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configured(tmp_path, monkeypatch, f"Host there\n HostName 127.0.0.1\n Port {sshd.port}\n")
+    configured(
+        tmp_path,
+        monkeypatch,
+        f"IgnoreUnknown OfAMac\nOfAMac yes\nHost there\n HostName 127.0.0.1\n Port {sshd.port}\n",
+    )
     address = sshd.address().replace(f"127.0.0.1:{sshd.port}", "there")
     with ipckit.connect(Remote, address) as remote:
         assert remote.say("hello") == "hello"

@@ -211,8 +211,9 @@ def _options(address: Address) -> dict[str, str]:
         # A shared connection is one of other options, and would stay behind.
         "ControlMaster": "no",
         "ControlPath": "none",
-        # ssh before 8.7 knows none of these, and does as they say here.
-        "IgnoreUnknown": "SessionType,ForkAfterAuthentication,StdinNull,KnownHostsCommand",
+        # ssh before 8.7 knows none of the next, and does as they say here. All, since this replaces
+        # what the user's own configuration lets pass.
+        "IgnoreUnknown": "*",
         "SessionType": "default",
         "ForkAfterAuthentication": "no",
         "StdinNull": "no",
