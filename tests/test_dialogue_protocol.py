@@ -281,6 +281,15 @@ def test_a_screen_shows_what_a_terminal_would() -> None:
     assert conversation.display.startswith("here")
 
 
+def test_a_character_on_a_screen_has_no_more_accents_than_there_is_time_for() -> None:
+    conversation = Conversation(Screen, LIMIT)
+    conversation.received(b"e\xcc\x81")
+    assert conversation.display == "\xe9"
+    for _ in range(1000):
+        conversation.received(("\u0300" * 1000).encode())
+    assert len(conversation.display) < 20
+
+
 FUZZED: Final = [(dialogue, name) for dialogue, name, _, _ in SAME.values()]
 
 

@@ -15,7 +15,6 @@ stop: every method that takes `seconds` raises CallTimeout when its pattern is n
 from __future__ import annotations
 
 import codecs
-import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
@@ -24,6 +23,7 @@ import regex
 from msgspec import inspect as shapes
 
 from ipckit.errors import CallTimeout, ContractError, Fault, LimitExceeded, ProtocolError
+from ipckit.protocols.dialogue_terminal import Plain, Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,19 +31,16 @@ if TYPE_CHECKING:
     from ipckit._contract import Operation
     from ipckit._dialogue import Ask, Dialogue
 
-__all__ = ["Conversation", "Pattern", "Question", "reader", "shown"]
+__all__ = ["Conversation", "Pattern", "Question", "begun", "reader", "shown"]
 
 LONGEST_PROMPT: Final = 1024
 """Characters at the end of an answer among which its prompt is looked for."""
-LONGEST_SEQUENCE: Final = 4096
-"""Characters that an escape sequence may have."""
 LONGEST_SEARCH: Final = 30.0
 """Seconds for a pattern where nothing else says how long a call may take."""
 SHOWN: Final = 200
 _ESCAPE: Final = re.compile("[\x1b\x9b\x9d]")
 _END_OF_LINE: Final = re.compile(r"(?<!\r)\r+\n")
 _AT_START: Final = re.compile(r"\n\r+")
-_PLAIN: Final = {"linefeed": "\n", "carriage_return": "\r", "tab": "\t"}
 # Possessive, as nothing bounds the time of these: what a repeat took it keeps.
 _NUMBER: Final = re.compile(r"([+-]?)0*+(\d*+)(?:\.(\d*+))?([eE][+-]?\d++)?", re.ASCII)
 
@@ -115,8 +112,8 @@ class Conversation:
         self._held = ""
         self._encoding = dialogue.encoding
         self._decoder = _decoder(where, dialogue.encoding)
-        self._plain: _Plain | None = None
-        self._screen = _Screen(dialogue.size) if dialogue.screen else None
+        self._plain: Plain | None = None
+        self._screen = Screen(dialogue.size) if dialogue.screen else None
         self._echo = dialogue.echo
         self._echoed = False
         self._prompt = _optional(where, dialogue.prompt, at_end=True)
@@ -188,7 +185,7 @@ class Conversation:
         if first is None:
             return text
         # From the first one on, so that it does not matter in which pieces the text arrives.
-        self._plain = _Plain()
+        self._plain = Plain()
         return text[: first.start()] + self._plain.strip(text[first.start() :])
 
     def forget(self) -> None:
@@ -250,7 +247,7 @@ class Conversation:
         echo, _, rest = self.text.partition("\n")
         if echo.strip("\r") != line:
             raise ProtocolError(
-                f"the peer printed {shown(echo)} where the echo of {line!r} was expected; "
+                f"the peer printed {shown(echo)} where the echo of {begun(line)} was expected; "
                 "is `echo = True` right?",
                 executed="maybe",
             )
@@ -321,6 +318,11 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"...{text[-SHOWN:]}")
 
 
+def begun(text: str) -> str:
+    """Return the beginning of a text, for an error."""
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
 def _optional(where: str, text: str | None, *, at_end: bool = False) -> Pattern | None:
     return None if text is None else Pattern(where, text, at_end=at_end)
 
@@ -332,83 +334,6 @@ def _decoder(where: str, encoding: str) -> codecs.IncrementalDecoder:
         return codecs.getincrementaldecoder(encoding)()
     except (LookupError, TypeError):
         raise ContractError(f"{where}: Python knows no encoding {encoding!r} of text") from None
-
-
-class _Terminal:
-    """Feeds text that arrives in pieces to a terminal emulator."""
-
-    def __init__(self) -> None:
-        import pyte
-
-        self._acted = False
-        self._silent = 0
-        self._stream = pyte.Stream(self, strict=False)  # type: ignore[arg-type]  # all it calls
-
-    def feed(self, text: str) -> None:
-        """Take text; a sequence may be in two pieces. Raises ProtocolError for none that ends."""
-        self._acted = False
-        try:
-            self._stream.feed(text)
-        except ValueError:
-            # A number of more digits than Python reads.
-            self._silent = LONGEST_SEQUENCE
-        self._silent = 0 if self._acted else self._silent + len(text)
-        if self._silent > LONGEST_SEQUENCE:
-            raise ProtocolError(
-                f"the peer sent an escape sequence of more than {LONGEST_SEQUENCE} characters",
-                executed="maybe",
-            )
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        def act(*arguments: Any, **named: Any) -> None:
-            self._acted = True
-            self._do(name, arguments, named)
-
-        return act
-
-    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Do what a sequence says, or nothing."""
-
-
-class _Plain(_Terminal):
-    """Takes escape sequences and other control characters out of a text that arrives in pieces."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        super().__init__()
-
-    def strip(self, text: str) -> str:
-        """Return the text as it would be without a terminal."""
-        self.feed(text)
-        plain = "".join(self._pieces)
-        self._pieces.clear()
-        return plain
-
-    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self._pieces.append(arguments[0] if name == "draw" else _PLAIN.get(name, ""))
-
-
-class _Screen(_Terminal):
-    """What a terminal of that many rows and columns would show."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        import pyte
-
-        rows, columns = size
-        self._shown = pyte.Screen(columns, rows)
-        super().__init__()
-
-    @property
-    def display(self) -> list[str]:
-        """The rows, as wide as the screen."""
-        # pyte's own asserts that no character is wider than the cell it was put in.
-        cells, columns = self._shown.buffer, range(self._shown.columns)
-        return ["".join(cells[y][x].data for x in columns) for y in range(self._shown.lines)]
-
-    def _do(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        # A sequence that pyte does not know in this form does nothing, as on any terminal.
-        with contextlib.suppress(TypeError, ValueError, LookupError, NameError, AttributeError):
-            getattr(self._shown, name)(*arguments, **named)
 
 
 def reader(
