@@ -18,6 +18,7 @@ import pytest
 from requirements import require_program
 
 import ipckit
+import ipckit.examples.bc as example
 from ipckit.errors import Fault, LimitExceeded
 from ipckit.examples.calculator import Calculator
 
@@ -85,6 +86,11 @@ def test_a_result_is_what_the_contract_says_it_is(address: str) -> None:
 def test_a_float_is_written_so_that_bc_reads_the_same_number(address: str, value: float) -> None:
     with ipckit.connect(Bc, address) as numbers:
         assert numbers.as_float(value) == value
+
+
+def test_a_banner_is_not_taken_for_an_answer() -> None:
+    with ipckit.connect(example.Bc, "pexpect:sh -c 'read line; echo bc 1.07.1; echo 5'") as bc:
+        assert bc.add(2, 3) == 5
 
 
 @on_both

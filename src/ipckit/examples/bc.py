@@ -25,5 +25,6 @@ class Bc(Calculator, ipckit.Dialogue):
     errors = (r"(?P<kind>\w+ error)[^:]*: (?P<message>.+)",)
     farewell = "quit"
 
-    add = ipckit.ask("{x} + {y}", r"-?\d+")
-    divide = ipckit.ask("scale=16; {x} / {y}", r"-?[\d.]+")
+    # Whole lines: a banner has numbers too.
+    add = ipckit.ask("{x} + {y}", r"^-?\d+$")
+    divide = ipckit.ask("scale=16; {x} / {y}", r"^-?[\d.]+$")
