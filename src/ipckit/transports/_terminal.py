@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shlex
 import signal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pexpect
 from pexpect.spawnbase import SpawnBase
 
-from ipckit.errors import AddressError, ConnectFailed
+from ipckit.errors import ConnectFailed
 from ipckit.transports._lines import (
     CHUNK,
     MOMENT,
@@ -135,13 +136,15 @@ def open_terminal(
     size: tuple[int, int],
 ) -> Line:
     """Return a line to a program started on a terminal of its own; raises ConnectFailed."""
-    if not argv:
-        raise AddressError(f"{address}: the program is missing, as in {address.scheme}:bc -q")
+    program, *arguments = argv
+    if not program:
+        raise ConnectFailed(f"{address}: cannot start {program!r}: it has no name")
     try:
         with forking():
             child = pexpect.spawn(
-                argv[0],
-                list(argv[1:]),
+                # Without arguments pexpect takes it for a command line, and cuts it at blanks.
+                program if arguments else re.sub(r"([\s\\'\"])", r"\\\1", program),
+                arguments,
                 timeout=None,
                 maxread=CHUNK,
                 echo=False,
@@ -150,7 +153,7 @@ def open_terminal(
                 use_poll=True,
             )
     except (pexpect.ExceptionPexpect, OSError) as error:
-        raise ConnectFailed(f"{address}: cannot start {argv[0]!r}: {_said(error)}") from None
+        raise ConnectFailed(f"{address}: cannot start {program!r}: {_said(error)}") from None
     return TerminalLine(tuned(child), shlex.join(argv))
 
 
