@@ -180,8 +180,11 @@ class _PipeLine(_StreamLine):
         self._child.end()
 
     def epitaph(self) -> str:
-        if self.native.returncode is None and not is_over(self.native.pid, MOMENT):
-            return "the program closed its output, and runs on"
+        if self.native.returncode is None:
+            if not is_over(self.native.pid, MOMENT):
+                return "the program closed its output, and runs on"
+            # Before it is waited for: what it started is left to nobody.
+            signal_group(self.native.pid, signal.SIGKILL)
         return self._child.epitaph()
 
     def state(self) -> str:
