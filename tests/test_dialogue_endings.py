@@ -24,7 +24,7 @@ from dialogues import (
 )
 
 import ipckit
-from ipckit.errors import ConnectionLost, IpcError, LimitExceeded, MarshalError
+from ipckit.errors import ConnectionLost, Fault, IpcError, LimitExceeded, MarshalError
 
 pytestmark = pytest.mark.usefixtures(nothing_is_left.__name__)
 
@@ -106,6 +106,24 @@ def test_a_deadline_ends_the_grandchild_that_holds_the_line_too(scheme: str, the
         assert len(in_group_of(leader)) == 2
         with pytest.raises(IpcError):
             answers.count()
+    assert_gone(leader)
+
+
+@on_both
+def test_a_program_that_dies_leaves_no_child_that_closed_the_line(scheme: str) -> None:
+    code = GRANDCHILD.format(then="raise SystemExit(3)").replace(
+        '1000"]', '1000"], stdin=-3, stdout=-3, stderr=-3'
+    )
+    connection = ipckit.connect(Prompted, program(scheme, code))
+    with connection as answers:
+        leader = connection.native.pid
+        assert len(in_group_of(leader)) == 2
+        with pytest.raises(ConnectionLost, match="ended with exit status 3"):
+            answers.count()
+    assert_gone(leader)
+
+
+def assert_gone(leader: int) -> None:
     until = time.monotonic() + GONE
     while in_group_of(leader) and time.monotonic() < until:
         time.sleep(0.02)
@@ -123,6 +141,10 @@ try:
     connection.proxy.count()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
+try:
+    connection.proxy.count()
+except ipckit.ConnectionLost as error:
+    print(error, flush=True)
 input()
 """
 
@@ -147,8 +169,48 @@ def test_a_ctrl_c_ends_the_whole_process_group(scheme: str) -> None:
             time.sleep(0.02)
         user.send_signal(signal.SIGINT)
         assert user.stdout.readline() == "interrupted\n"
+        told = user.stdout.readline()
+        assert "KeyboardInterrupt in the middle of a call ended the conversation" in told
         assert in_group_of(leader) == []
         user.stdin.write("\n")
+
+
+class Polite(Prompted):
+    farewell = "bye"
+
+
+@on_both
+def test_an_interrupted_farewell_ends_the_whole_process_group(scheme: str) -> None:
+    code = GRANDCHILD.format(then="import os; os.kill(os.getppid(), 2); input()")
+    connection = ipckit.connect(Polite, program(scheme, code), limits=ipckit.Limits(grace=20))
+    leader = connection.native.pid
+    with pytest.raises(KeyboardInterrupt):
+        connection.close()
+    assert_gone(leader)
+
+
+@on_both
+def test_a_call_given_up_as_its_fault_comes_leaves_nothing(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo = "while True: print(input(), flush=True)"
+    connection = ipckit.connect(Faulty, program(scheme, echo))
+    channel = connection._channel
+    ask = channel._talk.ask  # type: ignore[attr-defined]
+
+    def ask_and_be_cancelled(*args: object, **named: object) -> object:
+        try:
+            return ask(*args, **named)
+        finally:
+            channel._abandon()  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(channel._talk, "ask", ask_and_be_cancelled)  # type: ignore[attr-defined]
+    with connection as answers, pytest.raises(Fault):
+        answers.count()
+
+
+class Faulty(Answers):
+    errors = ("^count",)
 
 
 @on_both

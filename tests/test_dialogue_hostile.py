@@ -6,13 +6,16 @@ Every program here is run on a pipe and on a terminal.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import shlex
 import threading
+import time
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from dialogues import SOON, Answers, Prompted, in_group_of, nothing_is_left, on_both, program
+from dialogues import GONE, SOON, Answers, Prompted, in_group_of, nothing_is_left, on_both, program
 
 import ipckit
 from ipckit.errors import (
@@ -45,8 +48,32 @@ def test_a_program_that_is_not_executable_is_said_to_be(scheme: str, tmp_path: P
 
 @on_both
 def test_a_program_without_a_name_is_an_address_error(scheme: str) -> None:
-    with pytest.raises(ipckit.AddressError, match="the program is missing"):
+    with pytest.raises(
+        ipckit.AddressError, match=r"missing; name it.* or give Answers a `command`"
+    ):
         ipckit.connect(Answers, scheme)
+    with pytest.raises(ConnectFailed, match="cannot start '': "):
+        ipckit.connect(Answers, f"{scheme}''")
+
+
+@on_both
+@pytest.mark.parametrize("name", ["a b", "it's", '"quoted"', "back\\slash"])
+def test_a_programs_name_may_have_what_a_command_line_is_cut_at(
+    scheme: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).symlink_to("/bin/cat")
+    with ipckit.connect(Answers, scheme + shlex.quote(str(tmp_path / name))) as answers:
+        assert answers.say("x") == "say x"
+
+
+@on_both
+def test_errors_name_the_program_that_the_class_names(scheme: str) -> None:
+    with pytest.raises(ConnectFailed, match=rf"^{re.escape(scheme)}/no/such -q: cannot start"):
+        ipckit.connect(Missing, scheme)
+
+
+class Missing(Answers):
+    command = ("/no/such", "-q")
 
 
 @on_both
@@ -61,11 +88,23 @@ def test_one_that_dies_before_its_first_question_is_quoted_too(scheme: str) -> N
     address = program(scheme, "raise SystemExit('the licence has run out')")
     connection = ipckit.connect(Answers, address)
     with connection as answers:
+        os.waitid(os.P_PID, connection.native.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(ConnectionLost, match="status 1; it said 'the licence has run out'"):
             answers.count()
         with pytest.raises(ConnectionLost) as caught:
             answers.count()
         assert caught.value.executed == "no"
+
+
+@on_both
+def test_a_prompt_that_is_there_but_no_regular_expression_is_told_as_one(scheme: str) -> None:
+    code = "print('(x) ', end='', flush=True); input()"
+    with pytest.raises(CallTimeout, match=r"regular expression, .* is '\\\\\(x\\\\\)"):
+        ipckit.connect(Parenthesized, program(scheme, code), timeout=SOON)
+
+
+class Parenthesized(Answers):
+    prompt = "(x) "
 
 
 # --- Programs that stop answering -------------------------------------------------------------
@@ -84,7 +123,7 @@ def test_one_that_dies_in_the_middle_of_an_answer_is_quoted(scheme: str) -> None
 
 @on_both
 def test_one_that_never_answers_meets_the_deadline(scheme: str) -> None:
-    code = "print('half', end='', flush=True); import time; time.sleep(1000)"
+    code = "input(); print('half', end='', flush=True); import time; time.sleep(1000)"
     with (
         ipckit.connect(Answers, program(scheme, code), timeout=SOON) as answers,
         pytest.raises(CallTimeout, match="no answer to 'count' within") as caught,
@@ -111,9 +150,10 @@ time.sleep(1000)
     with (
         ipckit.connect(Prompted, program(scheme, code)) as answers,
         ipckit.timeout(SOON),
-        pytest.raises(CallTimeout),
+        pytest.raises(CallTimeout) as caught,
     ):
         answers.say("x" * 5_000_000)
+    assert len(str(caught.value)) < 2000
 
 
 @on_both
@@ -283,6 +323,20 @@ def test_a_second_answer_is_not_taken_for_the_next_one(scheme: str) -> None:
     ):
         assert [answers.count(), answers.count()] == []
     assert caught.value.executed == "no"
+
+
+@on_both
+def test_what_is_said_before_the_first_question_is_not_called_an_answer(
+    scheme: str, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    code = f"print('Welcome', flush=True); open({str(said)!r}, 'w'); input(); input()"
+    with ipckit.connect(Answers, program(scheme, code)) as answers:
+        until = time.monotonic() + GONE
+        while not said.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        with pytest.raises(ProtocolError, match="spoke before the first question: 'Welcome'"):
+            answers.count()
 
 
 @on_both

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import inspect as shapes
 
 from ipckit._contract import type_name
 from ipckit._dialogue import Dialogue
-from ipckit.errors import ContractError
+from ipckit.errors import AddressError, ContractError
 from ipckit.protocols.dialogue import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ipckit._address import Address
     from ipckit._contract import Contract, Operation
     from ipckit._dialogue import Ask
 
-__all__ = ["is_uint64", "misfits", "questions_of"]
+__all__ = ["is_uint64", "misfits", "questions_of", "with_program"]
 
+PROGRAMS: Final = frozenset({"dialogue", "pipe", "pty"})
+"""The wires at whose end is a program of this machine."""
 _WRITABLE: Final = (
     shapes.BoolType,
     shapes.DecimalType,
@@ -55,6 +60,19 @@ def questions_of(contract: Contract) -> dict[str, Question]:
         name: _question(f"{contract.name}.{name}", operation, dialogue)
         for name, operation in contract.operations.items()
     }
+
+
+def with_program(contract: Contract, address: Address) -> Address:
+    """Return an address that names the program, which where it does not is the dialogue's own."""
+    if address.wire not in PROGRAMS or address.argv:
+        return address
+    dialogue = contract.hints["dialogue"]["dialogue"]
+    if not dialogue.command:
+        raise AddressError(
+            f"{address.scheme}: the program is missing; name it, as in {address.scheme}:bc -q, or "
+            f"give {dialogue.__name__} a `command`"
+        )
+    return replace(address, command=shlex.join(dialogue.command))
 
 
 def _overrides(dialogue: type[Dialogue], name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import secrets
 import time
 import unicodedata
@@ -23,7 +24,7 @@ from ipckit.errors import (
     ProtocolError,
     TransportError,
 )
-from ipckit.protocols.dialogue import Conversation, Pattern, Question, shown
+from ipckit.protocols.dialogue import Conversation, Pattern, Question, begun, shown
 from ipckit.transports._lines import Line, open_line
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Talk:
         self._conversation = Conversation(dialogue, options.limits.message)
         # The question of a one-way call, whose answer nobody waited for.
         self._owed: tuple[Question, str] | None = None
+        self._has_asked = False
         seconds = _deadline.remaining(options.timeout)
         until = None if seconds is None else time.monotonic() + seconds
         self.line = _opened(dialogue, address, options, seconds)
@@ -71,15 +73,15 @@ class Talk:
         for name, value in values.items():
             if isinstance(value, str) and not _is_one_line(value):
                 raise MarshalError(
-                    f"{where}: {name}: {value!r} holds a control character or the end of a line, "
-                    "which the peer would take for the end of the question"
+                    f"{where}: {name}: {begun(value)} holds a control character or the end of a "
+                    "line, which the peer would take for the end of the question"
                 )
         try:
             line = self.dialogue.question(question.asked, values)
         except MarshalError as error:
             raise MarshalError(f"{where}: {error}") from None
         if not question.asked.screen and not _is_one_line(line):
-            raise MarshalError(f"{where}: the question {line!r} is more than one line")
+            raise MarshalError(f"{where}: the question {begun(line)} is more than one line")
         return line
 
     def octets_of(self, question: Question, line: str) -> bytes:
@@ -102,10 +104,11 @@ class Talk:
         """
         if question.asked.screen:
             return self._look(question, line, data, until)
-        with self._explained(f"no answer to the question before {line!r}", "no"):
+        with self._explained(f"no answer to the question before {begun(line)}", "no"):
             self._take_owed(until)
             self._refuse_leftover(until)
-        with self._explained(f"no answer to {line!r}", "maybe"):
+        self._has_asked = True
+        with self._explained(f"no answer to {begun(line)}", "maybe"):
             self._send(data, until)
             if wait:
                 return self._answer(question, line, until)
@@ -115,14 +118,21 @@ class Talk:
 
     def end(self, grace: float) -> None:
         """Say farewell, wait that long for the peer to end, and close the line."""
-        until = time.monotonic() + grace
+        try:
+            self._say_farewell(time.monotonic() + grace)
+            self.line.close(grace)
+        except BaseException:
+            # A Ctrl-C of one who does not wait for it.
+            self.line.kill()
+            raise
+
+    def _say_farewell(self, until: float) -> None:
         with contextlib.suppress(OSError, EOFError, IpcError):
             self._take_owed(until)
             if self.dialogue.farewell is not None:
                 self._send(self._encoded(self.dialogue.farewell + self.dialogue.newline), until)
                 while self.line.ends and self.line.receive(_left(until)):
                     _refuse_late(until)
-        self.line.close(grace)
 
     def _begin(self, until: float | None) -> None:
         """Log in, and wait until the peer is ready for the first question."""
@@ -143,7 +153,7 @@ class Talk:
     def _await(self, pattern: Pattern, what: str, until: float | None) -> None:
         """Wait until all that the peer printed ends with the pattern, and it keeps still."""
         talk = self._conversation
-        with self._explained(what, None):
+        with self._explained(what, None, pattern):
             while True:
                 if talk.is_denied(_left(until)):
                     raise AccessDenied(f"{self._address}: the login is refused: {self._so_far()}")
@@ -172,7 +182,7 @@ class Talk:
     def _look(self, question: Question, keys: str, data: bytes, until: float | None) -> str:
         """Send keys, and return what the screen shows once it keeps still."""
         talk, wanted = self._conversation, question.until or question.pattern
-        with self._explained(f"the screen did not move at {keys!r}", "maybe"):
+        with self._explained(f"the screen did not move at {begun(keys)}", "maybe"):
             # What moved before is not the answer; a screen that always moves is not waited for.
             with contextlib.suppress(BlockingIOError):
                 self._drain(self._settled_by(until))
@@ -180,7 +190,7 @@ class Talk:
             if keys:
                 self._receive(until)
         what = "keep still" if wanted is None else f"show {wanted.text!r}"
-        with self._explained(f"the screen did not {what} after {keys!r}", "maybe"):
+        with self._explained(f"the screen did not {what} after {begun(keys)}", "maybe"):
             while True:
                 while self._moves(until):
                     pass
@@ -217,11 +227,22 @@ class Talk:
     def _refuse_leftover(self, until: float | None) -> None:
         """Raise ProtocolError if the peer went on after its last answer: it is not the next."""
         self._drain(until)
-        if self._conversation.leftover(_left(until)):
+        if not self._conversation.leftover(_left(until)):
+            return
+        # It may be the last words of one that ends.
+        with contextlib.suppress(BlockingIOError):
+            soon = time.monotonic() + LAST_WORDS
+            while True:
+                self._receive(soon if until is None else min(soon, until))
+        if self._has_asked:
             raise ProtocolError(
                 f"the peer went on after its last answer: {self._so_far()}; describe its answers "
                 "whole (`prompt`, `until`), or what it says unasked (`asides`)"
             )
+        raise ProtocolError(
+            f"the peer spoke before the first question: {self._so_far()}; describe it "
+            "(`prompt`, `greeting`, `asides`), or start the program so that it does not"
+        )
 
     def _receive(self, until: float | None) -> None:
         """Turn a page, or take all that is there, or comes next.
@@ -262,7 +283,7 @@ class Talk:
             return text.encode(self.dialogue.encoding)
         except UnicodeEncodeError as error:
             raise MarshalError(
-                f"{text!r} has no form in {self.dialogue.encoding}: {error}"
+                f"{begun(text)} has no form in {self.dialogue.encoding}: {error}"
             ) from None
 
     def _longest(self) -> tuple[int | None, str]:
@@ -293,7 +314,7 @@ class Talk:
 
     def _ended(self, error: OSError | EOFError, executed: _Executed | None) -> TransportError:
         """Return the error of a peer that is gone, with its last words."""
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, IpcError):
             self._drain(time.monotonic() + LAST_WORDS)
         epitaph = self.line.epitaph()
         if executed is None:
@@ -316,12 +337,14 @@ class Talk:
         return shown(text) if text else "nothing"
 
     @contextlib.contextmanager
-    def _explained(self, trouble: str, executed: _Executed | None) -> Iterator[None]:
+    def _explained(
+        self, trouble: str, executed: _Executed | None, awaited: Pattern | None = None
+    ) -> Iterator[None]:
         """Turn what goes wrong into errors that name the peer and what it was about.
 
         `executed` is None before the first question.
         """
-        begun = time.monotonic()
+        began = time.monotonic()
         try:
             yield
         except (CallTimeout, LimitExceeded, ProtocolError) as error:
@@ -330,17 +353,20 @@ class Talk:
             raise
         except BlockingIOError:
             raise CallTimeout(
-                f"{self._address}: {trouble} within {time.monotonic() - begun:.3g} s; so far: "
-                f"{self._so_far()}{self._why_silent()}",
+                f"{self._address}: {trouble} within {time.monotonic() - began:.3g} s; so far: "
+                f"{self._so_far()}{self._why_silent(awaited)}",
                 executed=executed or "no",
             ) from None
         except (OSError, EOFError) as error:
             raise self._ended(error, executed) from None
 
-    def _why_silent(self) -> str:
+    def _why_silent(self, awaited: Pattern | None) -> str:
         state = self.line.state()
         if state:
             return f"; {state}"
+        if awaited is not None and self._conversation.printed.endswith(awaited.text):
+            meant = re.escape(awaited.text)
+            return f"; the pattern is a regular expression, which for these characters is {meant!r}"
         silent = not self._conversation.printed.strip()
         return _BUFFERED if silent and self._address.wire in ("pipe", "dialogue") else ""
 
