@@ -20,7 +20,7 @@ from ipckit._capabilities import Capabilities
 from ipckit._proxy import asked_by_name
 from ipckit._session.cancelling import cancelling
 from ipckit._session.ending import again, poison_after_fork
-from ipckit._session.questions import is_uint64, misfits, questions_of
+from ipckit._session.questions import is_uint64, misfits, questions_of, with_program
 from ipckit._session.talk import Talk
 from ipckit.errors import (
     CallTimeout,
@@ -92,7 +92,7 @@ def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -
         raise error(f"{address}: {misfit}")
     dialogue = contract.hints["dialogue"]["dialogue"]
     refuse_unfit(address, address.argv or dialogue.command, dialogue.environment)
-    return DialogueChannel(contract, address, options)
+    return DialogueChannel(contract, with_program(contract, address), options)
 
 
 class DialogueChannel:
@@ -197,12 +197,11 @@ class DialogueChannel:
             self._refuse_dead()
             data = self._talk.octets_of(question, line)
             with cancelling(self._abandon):
-                text = self._ask(question, line, data, until, wait=wait)
-            if self.dead is not None:
-                # It was given up just as the answer came.
-                self.stream.kill()
-            return text, until
+                return self._ask(question, line, data, until, wait=wait), until
         finally:
+            if self.dead is not None:
+                # It was given up, perhaps just as the answer came.
+                self.stream.kill()
             self._lock.release()
 
     def _ask(
@@ -217,7 +216,14 @@ class DialogueChannel:
             self.stream.kill()
             if self.dead is not None:
                 raise again(self.dead, "maybe") from None
-            self.dead = error if isinstance(error, IpcError) else ConnectionLost(self.name)
+            self.dead = (
+                error
+                if isinstance(error, IpcError)
+                else ConnectionLost(
+                    f"{self.name}: {type(error).__name__} in the middle of a call ended the "
+                    "conversation"
+                )
+            )
             raise
 
 
