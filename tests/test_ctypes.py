@@ -379,6 +379,8 @@ def nothing(self: Any) -> Nothing: ...  # type: ignore[empty-body]
 def ordered(self: Any, x: Ordered) -> None: ...
 def brief(self: Any, x: Brief) -> None: ...
 def handle(self: Any) -> Handle: ...  # type: ignore[empty-body]
+def twice(self: Any, x: Pointer[Pointer[Int32]] | None) -> None: ...
+def square(self: Any) -> Annotated[list[Int32], array(2), array(3)]: ...  # type: ignore[empty-body]
 def huge(self: Any) -> Annotated[list[Int32], array(2**62)]: ...  # type: ignore[empty-body]
 
 
@@ -395,6 +397,8 @@ REFUSED: list[tuple[type, type[Exception], str]] = [
     (one(nothing), NotSupported, r"has no struct like Nothing, without fields"),
     (one(ordered), NotSupported, r"has no struct like Ordered, .*array_like"),
     (one(brief), NotSupported, r"has no struct like Brief, .*omit_defaults"),
+    (one(twice), NotSupported, r"parameter 'x': ctypes has no pointer to a pointer"),
+    (one(square), NotSupported, r"the result: ctypes has no pointer to a pointer, nor an array of"),
     (one(huge), NotSupported, r"has no array of \d+ elements"),
     (one(telling), NotSupported, r"lets callbacks return numbers only"),
     (one(listening), NotSupported, r"how long an array is that C hands to a callback"),

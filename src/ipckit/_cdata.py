@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import msgspec
 from msgspec import inspect as shapes
@@ -85,21 +85,21 @@ class Layout:
 
         Of what is `counted`, C is told the length, so that it may hold a NUL.
         """
-        kind = self._kind(shapes.type_info(annotation), counted=counted)
+        kind = self._kind(_described(annotation), counted=counted)
         return self._pointer_to(kind) if kind.is_array else kind
 
     def stored(self, annotation: Any) -> CType:
         """Return what C is given the place of, to write a result there; raises NotSupported."""
-        return self._kind(shapes.type_info(annotation))
+        return self._kind(_described(annotation))
 
     def buffer(self, annotation: Any, size: int) -> CType:
         """Return room for so many elements or characters; raises NotSupported."""
-        return self._array(_bare(shapes.type_info(annotation)), size)
+        return self._array(_bare(_described(annotation)), size)
 
     def changed(self, annotation: Any) -> CType:
         """Return what goes to C, is changed there and comes back; raises NotSupported."""
-        node = _bare(shapes.type_info(annotation))
-        kind = self._kind(shapes.type_info(annotation), counted=True)
+        node = _bare(_described(annotation))
+        kind = self._kind(_described(annotation), counted=True)
         if isinstance(node, shapes.StrType | shapes.BytesType) and not kind.is_array:
             return self._changed_text(node)
         if isinstance(node, shapes.ListType) and not kind.is_array:
@@ -410,6 +410,21 @@ def _encoded(item: CType, values: Any) -> list[Any]:
         except MarshalError as error:
             raise MarshalError(f"[{index}]: {error}") from None
     return encoded
+
+
+def _described(annotation: Any) -> shapes.Type:
+    if _is_marked_twice(annotation):
+        raise NotSupported("has no pointer to a pointer, nor an array of arrays; use a Handle")
+    return shapes.type_info(annotation)
+
+
+def _is_marked_twice(annotation: Any) -> bool:
+    """Say whether a type has two marks of a kind, of which msgspec sees one."""
+    extras = [
+        getattr(mark, "extra", None) or {} for mark in getattr(annotation, "__metadata__", ())
+    ]
+    kinds = [type(extra[IN_C]) for extra in extras if extra.get(IN_C, "handle") != "handle"]
+    return len(kinds) > len({*kinds}) or any(map(_is_marked_twice, get_args(annotation)))
 
 
 def _bare(node: shapes.Type) -> shapes.Type:
