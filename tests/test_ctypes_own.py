@@ -162,7 +162,7 @@ def test_structs_that_point_too_deep_are_refused(every: Every) -> None:
     chain = None
     for number in range(500):
         chain = Node(number, chain)
-    with pytest.raises(MarshalError, match="parameter 'node': .*recursion"):
+    with pytest.raises(MarshalError, match=r"parameter 'node': .*recursion"):
         every.sum_nodes(chain)
 
 

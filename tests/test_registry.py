@@ -34,6 +34,8 @@ def test_rows_stand_in_alphabetical_order() -> None:
 def test_an_unknown_mechanism_names_the_nearest() -> None:
     with pytest.raises(UnknownMechanism, match="did you mean xmlrpc"):
         find("xmlrcp://127.0.0.1:0")
+    with pytest.raises(UnknownMechanism, match="did you mean pexpect"):
+        find("pexpct:bc -q")
 
 
 @pytest.mark.parametrize(

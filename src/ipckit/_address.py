@@ -27,7 +27,7 @@ from ipckit.errors import AddressError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Address"]
+__all__ = ["Address", "mechanism_of"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)((?:\+[A-Za-z][A-Za-z0-9.-]*)*):", re.ASCII)
 # Whatever may be meant as a password, in a text that may be wrong in any other way too.
@@ -60,11 +60,8 @@ class Address:
         """Read `text`; raises AddressError that quotes it and says what is wrong."""
         if not isinstance(text, str):
             raise AddressError(f"an address is text, not {type(text).__name__}")
-        match = _SCHEME.match(text)
-        if match is None:
-            raise AddressError(
-                f"{_quoted(text)} is no address: it must start with a mechanism, as in tcp://127.0.0.1:0"
-            )
+        match = _scheme(text)
+        mechanism = match[1].lower()
         if any(ord(character) < 32 for character in text):
             raise AddressError(f"{_quoted(text)} holds a control character")
         parts = [part.lower() for part in match[2].split("+")[1:]]
@@ -72,7 +69,6 @@ class Address:
         transports = [part for part in parts if part != "tls"]
         if len(transports) > 1 or (tls and parts[-1] != "tls"):
             raise AddressError(f"{_quoted(text)}: the scheme is MECHANISM[+TRANSPORT][+tls]")
-        mechanism = match[1].lower()
         transport = transports[0] if transports else None
         head = cls(mechanism, transport, tls)
         rest = text[match.end() :]
@@ -126,6 +122,20 @@ class Address:
         host = f"[{host}]" if ":" in host else host
         port = "" if self.port is None else f":{self.port}"
         return f"{self.scheme}://{at}{host}{port}{quote(self.path)}{query}"
+
+
+def mechanism_of(text: str) -> str:
+    """Return what an address starts with; raises AddressError if that is no mechanism's name."""
+    return _scheme(text)[1].lower()
+
+
+def _scheme(text: str) -> re.Match[str]:
+    match = _SCHEME.match(text)
+    if match is None:
+        raise AddressError(
+            f"{_quoted(text)} is no address: it must start with a mechanism, as in tcp://127.0.0.1:0"
+        )
+    return match
 
 
 def _quoted(text: str) -> str:

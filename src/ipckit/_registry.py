@@ -7,7 +7,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from ipckit._address import Address
+from ipckit._address import Address, mechanism_of
 from ipckit.errors import AddressError, MechanismUnavailable, UnknownMechanism
 
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ def find(text: str) -> tuple[Row, Address]:
     for row in candidates.values():
         if text.startswith(row.native_forms):
             return row, Address(row.mechanism, path=text)
+    mechanism = mechanism_of(text)
+    row = candidates.get(mechanism) or _unknown(mechanism)
     address = Address.parse(text)
-    row = candidates.get(address.mechanism) or _unknown(address)
     if address.transport is not None and address.transport not in row.transports:
         raise AddressError(
             f"{address}: {row.mechanism} does not run on {address.transport}; "
@@ -205,9 +206,9 @@ def _rows_for(text: str) -> Mapping[str, Row]:
     return _OURS if mechanism in _OURS else rows()
 
 
-def _unknown(address: Address) -> NoReturn:
+def _unknown(mechanism: str) -> NoReturn:
     import difflib
 
-    near = difflib.get_close_matches(address.mechanism, rows(), 1)
+    near = difflib.get_close_matches(mechanism, [*rows(), *ALIASES], 1)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(rows())}"
-    raise UnknownMechanism(f"no mechanism is called {address.mechanism!r}; {advice}")
+    raise UnknownMechanism(f"no mechanism is called {mechanism!r}; {advice}")
