@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import select
 import threading
 import time
@@ -55,22 +56,25 @@ def undisturbed(start: Callable[[], Out]) -> Out:
         return start()
     made: list[Out] = []
     failed: list[BaseException] = []
+    done = threading.Lock()
+    done.acquire()
 
     def run() -> None:
         try:
             made.append(start())
         except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
             failed.append(error)
+        done.release()
 
-    thread = threading.Thread(target=run, name="ipckit-start", daemon=True)
     try:
-        thread.start()
+        # A Thread that is interrupted as it starts would stay on the list of threads for ever.
+        _thread.start_new_thread(run, ())
     except RuntimeError:  # there is no thread to be had
         return start()
     try:
-        thread.join()
+        done.acquire()
     except BaseException:
-        thread.join(MOMENT)
+        done.acquire(timeout=MOMENT)
         made.clear()
         raise
     if failed:
