@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 import ipckit
+from ipckit._annotations import type_name
 from ipckit._capabilities import Capabilities, misfits
-from ipckit._contract import contract_of, type_name
+from ipckit._contract import contract_of
 from ipckit._dispatch import Dispatcher
 from ipckit.errors import BadArguments, ContractError, Fault, MarshalError, UnknownOperation
 from ipckit.types import Float32, Int8, UInt64

@@ -18,7 +18,8 @@ import msgspec
 import pytest
 
 from ipckit import Signal, types
-from ipckit._contract import contract_of, stream_item
+from ipckit._annotations import stream_item
+from ipckit._contract import contract_of
 from ipckit.errors import ContractError
 
 T = TypeVar("T")

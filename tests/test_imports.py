@@ -13,7 +13,7 @@ import ipckit
 SOURCE: Final = Path(ipckit.__file__).parent
 LAYERS: Final = (
     {"errors", "types"},
-    {"_address", "_aside", "_signal", "_contract", "_deadline", "_dialogue"},
+    {"_address", "_annotations", "_aside", "_signal", "_contract", "_deadline", "_dialogue"},
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
     {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},

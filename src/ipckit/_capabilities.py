@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import inspect as shapes
 
-from ipckit._contract import callback_of, callback_types, is_reference, stream_item, type_name, walk
+from ipckit._annotations import (
+    callback_of,
+    callback_types,
+    is_reference,
+    stream_item,
+    type_name,
+    walk,
+)
 from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:

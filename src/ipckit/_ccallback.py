@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from ipckit._contract import NATIVE, callback_types
+from ipckit._annotations import NATIVE, callback_types
 from ipckit.errors import MarshalError, NotSupported, ProtocolError
 
 if TYPE_CHECKING:

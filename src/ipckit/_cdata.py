@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import msgspec
 from msgspec import inspect as shapes
 
+from ipckit._annotations import NATIVE
 from ipckit._cnumbers import HANDLE, LONG_LONG, SIMPLE, WIDTHS, CType
-from ipckit._contract import NATIVE
 from ipckit.errors import MarshalError, NotSupported, ProtocolError
 from ipckit.types import IN_C
 

@@ -13,29 +13,33 @@ adapter reads annotations itself.
 
 from __future__ import annotations
 
-import collections.abc
 import dataclasses
-import datetime
-import decimal
 import functools
 import inspect
 import itertools
-import sys
-import types
 import typing
-import uuid
 from dataclasses import dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
-from msgspec import inspect as shapes
 
+from ipckit._annotations import (
+    MISSING,
+    NATIVE,
+    ONLY,
+    callback_types,
+    check_default,
+    check_type,
+    checker,
+    public_members,
+    stream_item,
+    type_name,
+)
 from ipckit._signal import Signal
-from ipckit.errors import BadArguments, ContractError, MarshalError
-from ipckit.types import IN_C
+from ipckit.errors import ContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
     "Contract",
@@ -52,22 +56,6 @@ T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., Any]")
 
 MARK: Final = "__ipckit__"
-ONLY: Final = "_ipckit_only_"
-"""Where a class says which of its public methods are its operations, if not all."""
-MISSING: Final[Any] = inspect.Parameter.empty
-REMEDY: Final = "make it a dataclass or str"
-PLAIN: Final = (type(None), bool, int, float, str, bytes)
-# What crosses as itself, so that text is never taken for a time or for base64.
-NATIVE: Final = (
-    bytes,
-    bytearray,
-    datetime.datetime,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    decimal.Decimal,
-    uuid.UUID,
-)
 
 
 def oneway(function: F) -> F:
@@ -209,7 +197,7 @@ def _contract_of(source: Any) -> Contract:
     variables = _type_variables(cls, typing.get_args(source))
     operations: dict[str, Operation] = {}
     attributes: dict[str, Attribute] = {}
-    for name, member in _public_members(cls):
+    for name, member in public_members(cls):
         owner = next(base for base in cls.__mro__ if name in vars(base))
         if isinstance(member, property):
             attribute = _attribute(cls, name, member, variables.get(owner, {}))
@@ -225,7 +213,7 @@ def _contract_of(source: Any) -> Contract:
             )
     for name in attributes:
         for accessor_name in (f"get_{name}", f"set_{name}"):
-            if accessor_name in dict(_public_members(cls)):
+            if accessor_name in dict(public_members(cls)):
                 raise ContractError(
                     f"{cls.__name__}.{accessor_name}: the attribute {name!r} needs that name; "
                     "rename one of them"
@@ -241,20 +229,6 @@ def _contract_of(source: Any) -> Contract:
         inspect.cleandoc(cls.__doc__ or "") if "__doc__" in vars(cls) else "",
         vars(cls).get(MARK, {}).get("hints", {}),
     )
-
-
-def _public_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Yield functions and properties in the order they were written, bases first."""
-    seen: dict[str, Any] = {}
-    only = getattr(cls, ONLY, None)
-    for base in reversed(cls.__mro__):
-        if base.__module__ in {"builtins", "typing", "abc"} or vars(base).get("_ipckit_hidden_"):
-            continue
-        for name, member in vars(base).items():
-            if not name.startswith("_") and (only is None or name in only):
-                plain = member.__func__ if isinstance(member, staticmethod) else member
-                seen[name] = plain
-    yield from seen.items()
 
 
 def _type_variables(cls: type, arguments: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
@@ -313,8 +287,8 @@ def _operation(
             )
         annotation = _substitute(annotations[parameter.name], variables)
         for crossing in callback_types(annotation) or (annotation,):
-            _check_type(f"{where}: parameter {parameter.name!r}", crossing)
-        _check_default(f"{where}: parameter {parameter.name!r}", annotation, parameter.default)
+            check_type(f"{where}: parameter {parameter.name!r}", crossing)
+        check_default(f"{where}: parameter {parameter.name!r}", annotation, parameter.default)
         keyword_only = parameter.kind is parameter.KEYWORD_ONLY
         parameters.append(Parameter(parameter.name, annotation, parameter.default, keyword_only))
     if "return" not in annotations:
@@ -327,7 +301,7 @@ def _operation(
     if result is not type(None):
         if marks.get("oneway"):
             raise ContractError(f"{where}: a one-way operation has no result; annotate -> None")
-        _check_type(f"{where}: the result", stream_item(result) or result)
+        check_type(f"{where}: the result", stream_item(result) or result)
     return Operation(
         name,
         tuple(parameters),
@@ -347,7 +321,7 @@ def _attribute(cls: type, name: str, member: property, variables: Mapping[Any, A
     if "return" not in annotations:
         raise ContractError(f"{where}: the property has no annotation; add its type after ->")
     annotation = _substitute(annotations["return"], variables)
-    _check_type(f"{where}: the attribute", annotation)
+    check_type(f"{where}: the attribute", annotation)
     return Attribute(name, annotation, member.fset is not None, inspect.getdoc(member) or "")
 
 
@@ -420,209 +394,8 @@ def _signals(cls: type, variables: Mapping[type, Mapping[Any, Any]]) -> dict[str
             raise ContractError(
                 f"{cls.__name__}.{name}: the signal has no type; write {name} = Signal[int]()"
             )
-        _check_type(f"{cls.__name__}.{name}: the signal", payload)
+        check_type(f"{cls.__name__}.{name}: the signal", payload)
     return found
-
-
-def stream_item(annotation: Any) -> Any:
-    """Return T of `Iterator[T]`, `Iterable[T]` or `AsyncIterator[T]`, else None."""
-    if typing.get_origin(annotation) in (
-        collections.abc.Iterator,
-        collections.abc.AsyncIterator,
-        collections.abc.Generator,
-    ):
-        return typing.get_args(annotation)[0]
-    return None
-
-
-def is_reference(annotation: Any) -> bool:
-    """Say whether a type is itself a contract, so that it crosses as an object reference."""
-    return (
-        isinstance(annotation, type)
-        and annotation.__module__.partition(".")[0] not in sys.stdlib_module_names
-        and isinstance(shapes.type_info(annotation), shapes.CustomType)
-        and any(inspect.isfunction(member) for _, member in _public_members(annotation))
-    )
-
-
-def callback_of(annotation: Any) -> Any:
-    """Return the `Callable[[T, ...], R]` that a parameter is, with `| None` or not; else None."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
-        annotation = parts[0] if len(parts) == 1 else None
-    is_callable = typing.get_origin(annotation) is collections.abc.Callable
-    return annotation if is_callable and typing.get_args(annotation)[0] is not ... else None
-
-
-def callback_types(annotation: Any) -> tuple[Any, ...]:
-    """Return every type that a callback takes or returns; nothing if it is no callback."""
-    callback = callback_of(annotation)
-    if callback is None:
-        return ()
-    parameters, result = typing.get_args(callback)
-    return (*parameters, type(None) if result is None else result)
-
-
-def type_name(annotation: Any) -> str:
-    """Return a type as a reader would write it."""
-    metas = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, msgspec.Meta)]
-    marks = [(meta.extra or {}).get(IN_C) for meta in metas]
-    if "handle" in marks:
-        return "Handle"
-    name = _value_name(annotation)
-    return f"Pointer[{name}]" if "pointer" in marks else name
-
-
-def _value_name(annotation: Any) -> str:
-    if annotation is type(None):
-        return "None"
-    if isinstance(annotation, list):
-        return f"[{', '.join(map(type_name, annotation))}]"
-    width = next(
-        (m for m in getattr(annotation, "__metadata__", ()) if type(m).__name__ == "Width"), None
-    )
-    if width is not None:
-        base = "Float" if annotation.__origin__ is float else "Int" if width.signed else "UInt"
-        return f"{base}{width.bits}"
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__qualname__
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return type_name(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(type_name(a) for a in arguments)
-    if origin is typing.Literal or not arguments:
-        return str(annotation).replace("typing.", "")
-    inner = ", ".join("..." if a is ... else type_name(a) for a in arguments)
-    return f"{getattr(origin, '__name__', origin)}[{inner}]"
-
-
-def _check_type(where: str, annotation: Any) -> None:
-    """Raise ContractError unless a value of this type can cross some wire."""
-    missing = annotation is MISSING or isinstance(annotation, TypeVar)
-    inside = () if isinstance(annotation, type) else getattr(annotation, "__parameters__", ())
-    for variable in (annotation,) if missing else inside:
-        raise ContractError(f"{where}: {variable} stands for no type; give the contract one")
-    try:
-        info = shapes.type_info(annotation)
-        for inner in walk(info):
-            if isinstance(inner, shapes.CustomType) and not is_reference(inner.cls):
-                raise _refusal(where, inner.cls)
-            if isinstance(inner, shapes.MemoryViewType | shapes.RawType | shapes.ExtType):
-                raise _refusal(where, annotation)
-        if not is_reference(annotation):
-            msgspec.msgpack.Decoder(annotation)
-    except ContractError:
-        raise
-    except NameError as error:
-        raise ContractError(f"{where}: {error.name!r} inside it cannot be resolved") from None
-    except Exception as error:  # noqa: BLE001  (msgspec raises what a type's own code raises)
-        raise ContractError(f"{where}: {_reason(annotation, error)}") from None
-
-
-def _check_default(where: str, annotation: Any, default: Any) -> None:
-    """Raise ContractError for a plain default that no call could carry, such as `x: int = None`."""
-    if type(default) not in PLAIN or is_reference(annotation):
-        return
-    try:
-        converter(annotation, annotation)(default)
-    except msgspec.ValidationError as error:
-        remedy = f"; annotate {type_name(annotation)} | None" if default is None else ""
-        raise ContractError(
-            f"{where}: the default {default!r} does not fit: {error}{remedy}"
-        ) from None
-
-
-def _refusal(where: str, annotation: Any) -> ContractError:
-    return ContractError(f"{where}: {type_name(annotation)} does not cross a wire; {REMEDY}")
-
-
-def _reason(annotation: Any, error: Exception) -> str:
-    """Keep the first sentence of msgspec's advice; the rest speaks of its own hooks."""
-    text = str(error).split(" - type ", 1)[0].split("\n", 1)[0].rstrip(".")
-    several = text.startswith("Type unions")
-    remedy = "put each into a msgspec.Struct with tag=True" if several else REMEDY
-    return f"{type_name(annotation)} does not cross a wire: {text}; {remedy}"
-
-
-def walk(*infos: shapes.Type) -> Iterator[shapes.Type]:
-    """Yield types and every type inside them, each dataclass or Struct once."""
-    seen: set[int] = set()
-    waiting: list[Any] = list(infos)
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            yield node
-            waiting.extend(_children(node))
-
-
-def _children(info: Any) -> Iterator[shapes.Type]:
-    for name in info.__struct_fields__:
-        value = getattr(info, name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, shapes.Field):
-                yield part.type
-            elif isinstance(part, shapes.Type):
-                yield part
-
-
-def bounded(annotation: Any) -> bool:
-    """Say whether a type itself bounds how deeply its values nest."""
-    return not any(
-        isinstance(node, shapes.AnyType) or any(node is inner for inner in walk(*_children(node)))
-        for node in walk(shapes.type_info(annotation))
-    )
-
-
-def gathers(annotation: Any) -> bool:
-    """Say whether a value of the type may hold any number of objects."""
-    return any(
-        isinstance(node, shapes.CollectionType | shapes.DictType | shapes.AnyType)
-        for node in walk(shapes.type_info(annotation))
-    )
-
-
-def nullable(annotation: Any) -> bool:
-    """Say whether None is a value of the type."""
-    info = shapes.type_info(annotation)
-    parts = info.types if isinstance(info, shapes.UnionType) else (info,)
-    return any(isinstance(part, shapes.NoneType | shapes.AnyType) for part in parts)
-
-
-def converter(shape: Any, *annotations: Any) -> Callable[[Any], Any]:
-    """Return the function from an outgoing value to one of `shape`, which holds these types.
-
-    It raises msgspec.ValidationError or RecursionError.
-    """
-
-    def convert(value: Any) -> Any:
-        return msgspec.convert(value, shape, builtin_types=NATIVE)
-
-    def convert_by_value(value: Any) -> Any:
-        return convert(msgspec.to_builtins(value, builtin_types=NATIVE))
-
-    # A member of an Enum that is no int itself is refused by convert, which wants its value.
-    is_enum = any(
-        isinstance(node, shapes.EnumType) and not issubclass(node.cls, int | str)
-        for annotation in annotations
-        if annotation not in PLAIN
-        for node in walk(shapes.type_info(annotation))
-    )
-    return convert_by_value if is_enum else convert
-
-
-def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
-    """Return the function that checks an outgoing value of a type; it raises MarshalError."""
-    convert = converter(annotation, annotation)
-
-    def check(value: Any) -> Any:
-        try:
-            return convert(value)
-        except (msgspec.ValidationError, RecursionError) as error:
-            raise MarshalError(f"{where}: {error}") from None
-
-    return check
 
 
 def signal_checker(contract: Contract, name: str) -> Callable[[Any], Any]:
@@ -645,18 +418,3 @@ def _exception_maker(kind: type[Exception]) -> Callable[[Any], Exception]:
         return kind(**msgspec.structs.asdict(fields))
 
     return make
-
-
-def bad_arguments(error: Exception, names: Sequence[str]) -> BadArguments:
-    """Return a BadArguments that says `$.name.field` where msgspec says `$[0].field`."""
-    text = str(error)
-    before, mark, path = text.rpartition("`$")
-    if mark and path.startswith("["):
-        index, _, rest = path[1:].partition("]")
-        if index.isdigit() and int(index) < len(names):
-            return BadArguments(f"{before}`$.{names[int(index)]}{rest}")
-    elif "array" in text and "length" in text:
-        wanted = ", ".join(names) or "none"
-        got = text.rpartition("got ")[2]
-        return BadArguments(f"the operation takes {len(names)} arguments ({wanted}), got {got}")
-    return BadArguments(text)

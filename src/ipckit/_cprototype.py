@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import types
+from ipckit._annotations import NATIVE, callback_of
 from ipckit._ccallback import CCallback
 from ipckit._cdata import Layout, has_length, is_endless, plain, read
 from ipckit._cnumbers import NUMBERS, CType
-from ipckit._contract import NATIVE, callback_of
 from ipckit.errors import ContractError, Fault, MarshalError, NotSupported, ProtocolError
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
-from ipckit._contract import MARK, hint, type_name
+from ipckit._annotations import type_name
+from ipckit._contract import MARK, hint
 from ipckit.errors import ContractError, MarshalError, NotSupported
 
 if TYPE_CHECKING:

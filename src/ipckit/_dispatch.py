@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import _contract
-from ipckit._contract import NATIVE, Contract, Operation, bad_arguments, checker
+from ipckit._annotations import NATIVE, bad_arguments, checker
+from ipckit._contract import Contract, Operation
 from ipckit._signal import BoundSignal
 from ipckit.errors import ContractError, Fault, MarshalError, Unavailable, UnknownOperation
 

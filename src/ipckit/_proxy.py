@@ -15,15 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import types
-from ipckit._contract import (
-    MISSING,
-    Contract,
-    Operation,
-    Parameter,
-    bad_arguments,
-    callback_of,
-    converter,
-)
+from ipckit._annotations import MISSING, bad_arguments, callback_of, converter
+from ipckit._contract import Contract, Operation, Parameter
 from ipckit._signal import BoundSignal
 from ipckit.errors import BadArguments, NotSupported, UnknownOperation
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import inspect as shapes
 
-from ipckit._contract import type_name
+from ipckit._annotations import type_name
 from ipckit._dialogue import Dialogue
 from ipckit.errors import AddressError, ContractError
 from ipckit.protocols.dialogue import Question

@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
+from ipckit._annotations import NATIVE, bad_arguments
 from ipckit._capabilities import Capabilities
 from ipckit._cdata import Layout
-from ipckit._contract import NATIVE, bad_arguments
 from ipckit._cprototype import HINTS, Prototype
 from ipckit._proxy import asked_by_name
 from ipckit.errors import (

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ipckit._annotations import NATIVE, bad_arguments
 from ipckit._api import Connection, connect, open_channel
-from ipckit._contract import NATIVE, Contract, Operation, bad_arguments
+from ipckit._contract import Contract, Operation
 from ipckit._deadline import DEFAULT_TIMEOUT, timeout
 from ipckit._options import Options
 from ipckit.cli.commands import UsageError

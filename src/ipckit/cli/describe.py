@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipckit import _registry
+from ipckit._annotations import type_name
 from ipckit._api import connect
-from ipckit._contract import type_name
 from ipckit._deadline import timeout
 from ipckit.cli.call import add_connection_options
 from ipckit.cli.credentials import tls_of, with_password

@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from ipckit._contract import (
-    MISSING,
-    Attribute,
-    Contract,
-    Operation,
-    Parameter,
-    arguments_struct,
-    stream_item,
-)
+from ipckit._annotations import MISSING, stream_item
+from ipckit._contract import Attribute, Contract, Operation, Parameter, arguments_struct
 from ipckit.contracts.annotations import UNREADABLE, Types, accepts_none, python_name
 from ipckit.contracts.schema import UNSAID, Schemas, plain_default
 from ipckit.errors import ContractError

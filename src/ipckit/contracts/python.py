@@ -21,15 +21,8 @@ import msgspec
 from msgspec import inspect as shapes
 
 from ipckit import types as sized
-from ipckit._contract import (
-    MISSING,
-    Contract,
-    Operation,
-    callback_of,
-    callback_types,
-    contract_of,
-    stream_item,
-)
+from ipckit._annotations import MISSING, callback_of, callback_types, stream_item
+from ipckit._contract import Contract, Operation, contract_of
 from ipckit.contracts.annotations import python_name
 from ipckit.contracts.schema import own_doc
 from ipckit.errors import ContractError

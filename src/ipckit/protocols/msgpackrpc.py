@@ -27,14 +27,8 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from ipckit._contract import (
-    Operation,
-    bad_arguments,
-    bounded,
-    gathers,
-    nullable,
-    typed_exceptions,
-)
+from ipckit._annotations import bad_arguments, bounded, gathers, nullable
+from ipckit._contract import Operation, typed_exceptions
 from ipckit.errors import (
     BadArguments,
     Fault,

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from ipckit._contract import bounded, nullable, typed_exceptions
+from ipckit._annotations import bounded, nullable
+from ipckit._contract import typed_exceptions
 from ipckit.errors import BadArguments, ContractError, Fault, IpcError, ProtocolError, fault
 from ipckit.protocols.sunrpc_messages import (
     Accept,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import Meta
 from msgspec import inspect as shapes
 
-from ipckit._contract import type_name
+from ipckit._annotations import type_name
 from ipckit.errors import ContractError, NotSupported
 from ipckit.protocols.xdr_shapes import (
     MOST,

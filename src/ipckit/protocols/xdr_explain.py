@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ipckit._contract import type_name
+from ipckit._annotations import type_name
 from ipckit.protocols.xdr_shapes import (
     MOST,
     Arm,

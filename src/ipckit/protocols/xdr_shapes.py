@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit._contract import type_name
+from ipckit._annotations import type_name
 from ipckit.errors import ContractError
 
 if TYPE_CHECKING:

@@ -15,15 +15,8 @@ import typing
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit._contract import (
-    Contract,
-    Operation,
-    callback_of,
-    contract_of,
-    is_reference,
-    stream_item,
-    type_name,
-)
+from ipckit._annotations import callback_of, is_reference, stream_item, type_name
+from ipckit._contract import Contract, Operation, contract_of
 from ipckit.contracts.x.parser import KEYWORDS
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
 from ipckit.errors import ContractError, NotSupported
