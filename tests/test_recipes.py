@@ -62,7 +62,7 @@ def test_a_server_ends_well_on_ctrl_c(server: Recipe, tmp_path: Path) -> None:
     with subprocess.Popen(argv, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stdout.readline().startswith("ready ")
-        program.send_signal(signal.SIGINT)
+        _tour.end(program, signal.SIGINT)
     assert program.returncode == 0
     assert list(tmp_path.iterdir()) == []
 

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import threading
 import time
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 import ipckit
@@ -34,10 +35,12 @@ from ipckit.examples.calculator import Calculator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Outcome", "library", "missing", "pairs", "run"]
+__all__ = ["Outcome", "end", "library", "missing", "pairs", "run"]
 
 PATIENCE: Final = 20.0
 """Seconds that each program of a pair may take."""
+AGAIN: Final = 3.0
+"""Seconds after which a program that was asked to end is asked again."""
 MEASURED: Final = 0.2
 """Seconds for which calls are counted."""
 _ASKED: Final = {"dialogue": Bc, "pexpect": Bc}
@@ -277,14 +280,27 @@ class _Program:
         return self._process.stdout.read().splitlines()
 
     def terminate(self) -> None:
-        """Ask it to end."""
-        self._process.terminate()
+        """Ask it to end, until it does."""
+        end(self._process)
 
     def end(self) -> str:
         """Wait for the end, and return what it wrote to stderr."""
         self._process.wait()
         self._complaints.seek(0)
         return self._complaints.read().decode(errors="replace").strip()
+
+
+def end(process: subprocess.Popen[Any], number: signal.Signals = signal.SIGTERM) -> None:
+    """Signal a process until it ends, or patience is over.
+
+    A signal may be lost on a Python program: what its handler raises is swallowed inside the
+    callback of a weak reference, and a thread that is just about to block is not woken.
+    """
+    until = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < until:
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(AGAIN)
 
 
 def _compare(name: str, wanted: Sequence[str], got: Sequence[str], stderr: str) -> None:

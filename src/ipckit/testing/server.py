@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "servant"]
 
+MOMENT = 0.5
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to end."""
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _bound_descriptors(options.descriptors)
         print(f"ready {server.address}", flush=True)  # noqa: T201  (a program's one line)
         _end_with(server, done, until_eof=options.until_eof)
-        done.wait()
+        while not done.wait(MOMENT):
+            pass  # a signal that arrives just as a wait begins ends none
 
 
 def servant(address: str, authority: str | None = None) -> Subject:
