@@ -569,7 +569,7 @@ def run_example(line: str, folder: Path) -> None:
     """Run a line as a shell does; what prints `ready` is a server, and is ended by Ctrl-C."""
     with subprocess.Popen(
         ["bash", "-c", line],
-        env=environment(),
+        env=environment(PYTHONFAULTHANDLER="1"),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -577,12 +577,13 @@ def run_example(line: str, folder: Path) -> None:
         text=True,
         start_new_session=True,
     ) as process:
-        watchdog = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+        # One that hangs tells where, by SIGABRT.
+        watchdog = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGABRT))
         watchdog.start()
         assert process.stdout is not None
         if process.stdout.readline().startswith("ready "):
             os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        _, stderr = process.communicate(timeout=2 * PATIENCE)
         watchdog.cancel()
     assert (process.returncode, stderr) == (0, ""), line
 
