@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from ipckit import _registry
@@ -32,7 +31,6 @@ __all__ = ["Connection", "Server", "connect", "peer", "serve"]
 
 T = TypeVar("T")
 log: Final = logging.getLogger("ipckit")
-_MOMENT: Final = 0.5
 
 
 class Server:
@@ -58,15 +56,6 @@ class Server:
 
     def wait(self) -> None:
         """Return when no more peers can arrive: another thread closed it, or the parent left."""
-        waiting = threading.Thread(target=self._wait, name="ipckit-wait", daemon=True)
-        waiting.start()
-        # Python forgets to wake the main thread for a signal that arrives as it begins to block,
-        # so it blocks for a moment at a time. The thread is for 3.11 and 3.12, where a join that
-        # a signal interrupts takes the joined thread for ended.
-        while waiting.is_alive():
-            waiting.join(_MOMENT)
-
-    def _wait(self) -> None:
         for server in self._servers:
             server.wait()
 

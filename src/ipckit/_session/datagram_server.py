@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._session.datagram import LARGEST, ROOM, datagram
+from ipckit._session.ending import Over
 from ipckit._session.leases import Subscribers
 from ipckit._session.replay import Replay
 from ipckit.errors import ConnectFailed, Fault, IpcError, LimitExceeded, Unavailable
@@ -60,7 +61,7 @@ class DatagramServer:
         self._idle: deque[None] = deque()
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._closed = threading.Event()
+        self._over = Over()
         self.native = _listen(address)
         self.address = bound(address, self.native.getsockname())
         self._limit = min(LARGEST[self.native.family], limits.message)
@@ -79,11 +80,11 @@ class DatagramServer:
             log.warning("%s: a call still runs; it will not be answered", self.address)
         self._subscribers.close()
         self.native.close()
-        self._closed.set()
+        self._over.tell()
 
     def wait(self) -> None:
         """Return when the server has been closed."""
-        self._closed.wait()
+        self._over.wait()
 
     # The threads: whoever takes a datagram while nobody waits for the next one starts another
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -11,7 +13,9 @@ from ipckit.errors import CallTimeout, ConnectionLost, IpcError
 if TYPE_CHECKING:
     from ipckit.transports._stream import Stream
 
-__all__ = ["again", "expired", "lost", "poison_after_fork"]
+__all__ = ["Over", "again", "expired", "lost", "poison_after_fork"]
+
+MOMENT: Final = 0.5
 
 
 class _Poisonable(Protocol):
@@ -23,6 +27,29 @@ class _Poisonable(Protocol):
 
 
 _links: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+class Over:
+    """Something to wait for in the main thread, where a signal's handler may raise at any moment.
+
+    A bare lock, as an exception leaves the Python code of an Event or of a join half done; and
+    waited for in moments, as a signal that arrives just as a wait begins does not end it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def tell(self) -> None:
+        """End every wait, also those to come; once more does nothing."""
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()
+
+    def wait(self) -> None:
+        """Return once it is over."""
+        while not self._lock.acquire(timeout=MOMENT):
+            pass
+        self.tell()
 
 
 def again(error: IpcError, executed: Literal["no", "maybe"] | None = None) -> IpcError:

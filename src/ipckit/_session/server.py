@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ipckit._session.ending import Over
 from ipckit._session.link import Link
 from ipckit.errors import AccessDenied
 from ipckit.transports._open import listen
@@ -39,6 +40,7 @@ class Conversation(Protocol):
 class Acceptor:
     """Accepts peers at one address until it is closed, each conversation in its own thread."""
 
+    _accepting = True
     # How long to wait for a descriptor to come free before accepting again.
     BREATH: Final = 0.05
 
@@ -47,10 +49,11 @@ class Acceptor:
         self._conversations: dict[threading.Thread, Conversation | None] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._over = Over()
         self._listener = listen(address, options)
         self.address = self._listener.address
         self._thread = threading.Thread(
-            target=self._accept, name=f"ipckit-accept {self.address}", daemon=True
+            target=self._run, name=f"ipckit-accept {self.address}", daemon=True
         )
         self._thread.start()
 
@@ -85,11 +88,16 @@ class Acceptor:
 
     def wait(self) -> None:
         """Return when no more peers can arrive and the last one has left."""
-        self._thread.join()
-        with self._lock:
-            threads = list(self._conversations)
-        for thread in threads:
-            thread.join()
+        self._over.wait()
+
+    def _run(self) -> None:
+        try:
+            self._accept()
+        finally:
+            with self._lock:
+                self._accepting = False
+                if not self._conversations:
+                    self._over.tell()
 
     def _accept(self) -> None:
         while not self._closing.is_set():
@@ -137,6 +145,8 @@ class Acceptor:
         finally:
             with self._lock:
                 del self._conversations[here]
+                if not self._accepting and not self._conversations:
+                    self._over.tell()
 
     def _admit(self, accepted: Any) -> Stream | None:
         try:
