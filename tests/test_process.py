@@ -204,7 +204,11 @@ def test_one_that_closes_its_output_but_lives_is_killed_and_said_so(face: Any) -
 
 
 def test_a_timeout_block_bounds_it_too(face: Any) -> None:
-    with quickly(), ipckit.timeout(SOON), pytest.raises(ipckit.CallTimeout, match=r"within 0\.5 s"):
+    with (
+        quickly(),
+        ipckit.timeout(SOON),
+        pytest.raises(ipckit.CallTimeout, match=r"within 0\.\d+ s"),
+    ):
         face.run(["sleep", "100"], timeout=100)
 
 
