@@ -24,14 +24,9 @@ SHARED = ("tests/test_conformance.py", "tests/test_recipes.py")
 """What every Python runs."""
 COVERED = ("-m", "coverage", "run", "-m", "pytest")
 CONFORMANCE = ((("-m", "pytest", *SHARED),),)
-OWN = (*COVERED, *(f"--ignore={path}" for path in SHARED))
 EVERYTHING = (
     (("-m", "coverage", "erase"),),
-    (
-        (*OWN, "--ignore-glob=tests/test_[!a-d]*"),
-        (*OWN, "--ignore-glob=tests/test_[a-d]*"),
-        (*COVERED, *SHARED),
-    ),
+    (COVERED,),
     (("-m", "coverage", "combine", "--quiet"),),
     (("-m", "coverage", "report"),),
 )
