@@ -98,6 +98,15 @@ def _marks(target: Any) -> dict[str, Any]:
     return marks
 
 
+def _inherited(cls: type, name: str = "") -> Mapping[str, Any]:
+    """Return the marks of a class or of its method; what a contract says holds for its servants."""
+    merged: dict[str, Any] = {"hints": {}}
+    for base in reversed(cls.__mro__):
+        marks = getattr(vars(base).get(name), MARK, {}) if name else vars(base).get(MARK, {})
+        merged |= {**marks, "hints": {**merged["hints"], **marks.get("hints", {})}}
+    return merged
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter: `default` is MISSING where the caller must give a value."""
@@ -227,7 +236,7 @@ def _contract_of(source: Any) -> Contract:
         attributes,
         signals,
         inspect.cleandoc(cls.__doc__ or "") if "__doc__" in vars(cls) else "",
-        vars(cls).get(MARK, {}).get("hints", {}),
+        _inherited(cls)["hints"],
     )
 
 
@@ -297,7 +306,7 @@ def _operation(
             "or start the method's name with _ to keep it private"
         )
     result = _substitute(annotations["return"], variables)
-    marks = getattr(function, MARK, {})
+    marks = _inherited(cls, name)
     if result is not type(None):
         if marks.get("oneway"):
             raise ContractError(f"{where}: a one-way operation has no result; annotate -> None")
@@ -310,7 +319,7 @@ def _operation(
         inspect.cleandoc(function.__doc__ or ""),
         bool(marks.get("oneway")),
         tuple(marks.get("raises", ())),
-        marks.get("hints", {}),
+        marks["hints"],
         inspect.iscoroutinefunction(function),
     )
 

@@ -7,6 +7,7 @@ raises ends here, is logged with its traceback, and leaves as kind, message and 
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 import inspect
 import logging
@@ -37,7 +38,7 @@ caller: Final[ContextVar[Any]] = ContextVar("ipckit.caller")
 """The link over which the running operation was called; what `ipckit.peer` speaks through."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Entry:
     """One operation of one servant, ready to run.
 
@@ -69,7 +70,8 @@ class Dispatcher:
 
     `serialize` runs one operation at a time; `in_flight` bounds how many run at once, after which
     calls are answered Unavailable. `loop` runs `async def` operations; by default one shared
-    background loop does.
+    background loop does. `beside` are the dispatchers of further servants at the same addresses,
+    with which it shares both bounds.
     """
 
     def __init__(
@@ -81,17 +83,28 @@ class Dispatcher:
         in_flight: int = 1024,
         discovery: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
+        beside: Sequence[Dispatcher] = (),
     ) -> None:
         self.servant = servant
         self.contract = contract
         self._loop = loop
+        self.beside = tuple(beside)
         self._lock = threading.RLock() if serialize else None
         self._in_flight = in_flight
         self._running: collections.deque[None] = collections.deque()
+        for other in beside:
+            self._lock, self._running = other._lock, other._running
         fulfil(servant, contract)
         self.entries: Mapping[str, Entry] = {
             name: self._entry(operation) for name, operation in contract.operations.items()
         } | ({DISCOVER: self._discovery()} if discovery else {})
+
+    def with_entries(self, changed: Callable[[Entry], Entry]) -> Dispatcher:
+        """Return one like this, and those beside it, whose entries are other ones."""
+        other = copy.copy(self)
+        other.beside = tuple(one.with_entries(changed) for one in self.beside)
+        other.entries = {name: changed(entry) for name, entry in self.entries.items()}
+        return other
 
     def entry(self, name: str) -> Entry:
         """Return the operation of that name; raises UnknownOperation."""

@@ -22,7 +22,7 @@ from ipckit._session.aio_stream import HIGH
 from ipckit._session.aio_watchdog import Watchdog
 from ipckit._session.aio_workers import post
 from ipckit._session.ending import again, expired, lost, poison_after_fork
-from ipckit._session.standard import Standard
+from ipckit._session.standard import Standard, failed
 from ipckit.errors import (
     ConnectionLost,
     Fault,
@@ -99,18 +99,17 @@ class AioLink:
         self._outbox: Outbox | None = None
         dispatcher = None if runner is None else runner.dispatcher
         self._standard = Standard(wire, limits, dispatcher, self._signals)
-        self._entries: dict[str, tuple[WireServerOperation, Start]] = {}
+        self._entries: dict[Any, tuple[WireServerOperation, Start]] = {}
         if runner is not None:
             self._entries = {
-                name: (wire.server(entry.operation), runner.starts[name])
-                for name, entry in runner.dispatcher.entries.items()
+                method: (operation, runner.starts[entry])
+                for method, (operation, entry) in wire.entries(runner.dispatcher).items()
             }
         self.context = contextvars.copy_context()
         self.context.run(caller.set, Caller(self))
         self.context.run(_deadline.deadline.set, None)
         self.stream = make_stream(self)
         self._send = self.stream.send
-        self._result, self._failure = wire.result, wire.failure
         self._receive_into = self.stream.receive_into
         poison_after_fork(self)
 
@@ -258,7 +257,7 @@ class AioLink:
         ((identity, (future, operation, _, _)),) = self._waiting.items()
         try:
             reply = operation.decode(self._protocol.home[:count])
-        except (ValueError, RecursionError):
+        except Exception:  # noqa: BLE001  (a longer look says what it is, and raises it)
             return False
         result = reply.result
         if reply.id != identity or reply.error is not None:
@@ -289,35 +288,36 @@ class AioLink:
             arguments = operation.arguments(message, self._nesting)
         except Fault as error:
             self.running += 1
-            self._done((message.id, method), None, error)
+            self._done((message, found[0] if found else self.wire), None, error)
             return
         except IpcError as error:
             log.info("%s: %s", self.name, error)
             return
         self.running += 1
-        start(arguments, (message.id, method), self._done)
+        start(arguments, (message, operation), self._done)
 
-    def _done(self, ticket: tuple[int | None, str], value: Any, fault: Fault | None) -> None:
+    def _done(self, ticket: tuple[Any, Any], value: Any, fault: Fault | None) -> None:
         """Answer a request; called by the runner when the operation is over."""
         self.running -= 1
         if self.dead is not None:
             return
-        identity, method = ticket
-        if identity is not None:
+        request, operation = ticket
+        if request.id is not None:
             try:
                 if fault is None:
-                    out = self._result(identity, value)
+                    out = operation.result(request.id, value)
                 else:
-                    out = self._failure(identity, fault)
+                    out = failed(operation, request, fault, self.name)
             except MarshalError as error:
-                out = self._failure(identity, Fault("MarshalError", str(error)))
+                out = failed(operation, request, error, self.name)
             try:
-                self.send(out)
+                if out:
+                    self.send(out)
             except IpcError as error:
                 log.info("%s: an answer was not sent: %s", self.name, error)
                 return
         elif fault is not None:
-            log.warning("%s: the notification %r failed: %s", self.name, method, fault)
+            log.warning("%s: the notification %r failed: %s", self.name, request.method, fault)
         if (self._finished or self.rested is not None) and not self.running:
             self._rest()
 
@@ -328,14 +328,6 @@ class AioLink:
             self.rested()
         if self._finished:
             self.lose(lost(self.name, None))
-
-    def _answer(self, identity: int, value: Any, fault: Fault | None) -> Out:
-        if fault is None:
-            try:
-                return self.wire.result(identity, value)
-            except IpcError as error:
-                fault = Fault(type(error).__name__, str(error))
-        return self.wire.failure(identity, fault)
 
     def _settle(self, reply: Any) -> None:
         found = self._waiting.pop(reply.id, None)

@@ -59,8 +59,10 @@ class Runner:
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._task = self._task_maker()
-        self.starts: dict[str, Start] = {
-            name: self._start(entry) for name, entry in dispatcher.entries.items()
+        self.starts: dict[Entry, Start] = {
+            entry: self._start(entry)
+            for one in (dispatcher, *dispatcher.beside)
+            for entry in one.entries.values()
         }
 
     async def close(self) -> None:
@@ -77,12 +79,9 @@ class Runner:
 
     def threaded(self) -> Dispatcher:
         """Return a dispatcher for adapters that block: its calls, in threads, wait for us."""
-        there = Dispatcher(self.dispatcher.servant, self.dispatcher.contract, loop=self.loop)
-        there.entries = {
-            name: dataclasses.replace(entry, invoke=self._waiting(self.starts[name]))
-            for name, entry in self.dispatcher.entries.items()
-        }
-        return there
+        return self.dispatcher.with_entries(
+            lambda entry: dataclasses.replace(entry, invoke=self._waiting(self.starts[entry]))
+        )
 
     def _waiting(self, start: Start) -> Callable[[Any], Any]:
         from concurrent.futures import Future

@@ -20,7 +20,8 @@ from ipckit._session.datagram import LARGEST, ROOM, datagram
 from ipckit._session.ending import Over
 from ipckit._session.leases import Subscribers
 from ipckit._session.replay import Replay
-from ipckit.errors import ConnectFailed, Fault, IpcError, LimitExceeded, Unavailable
+from ipckit._session.standard import failed
+from ipckit.errors import ConnectFailed, IpcError, LimitExceeded, Unavailable
 from ipckit.transports._open import bound, resolve
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class DatagramServer:
         self._wire = wire
         self._limits = limits = options.limits
         self._entries = {
-            name: (wire.server(entry.operation), entry.invoke)
-            for name, entry in dispatcher.entries.items()
+            method: (operation, entry.invoke)
+            for method, (operation, entry) in wire.entries(dispatcher).items()
         }
         self._replay = Replay(limits.replay, limits.replay_memory)
         self._subscribers = Subscribers(wire, limits, dispatcher, self._signal)
@@ -131,7 +132,7 @@ class DatagramServer:
             reply = None if source is None else self._take(data, source)
             # Sending does not wait, so this thread is as good as back: nobody need be started.
             idle.append(None)
-            if reply is not None:
+            if reply:
                 self._send(reply, source)
 
     def _spare(self) -> bool:
@@ -169,23 +170,23 @@ class DatagramServer:
             if not self._replay.admit(source, trace):
                 return self._replay.reply(source, trace)
         except Unavailable as error:
-            return self._failure(request.id, error)
+            return self._failure(request, error)
         reply = self._answer(request, source)
         if type(reply) is not bytes or len(reply) > self._limit:
-            reply = self._fitted(request.id, reply)
+            reply = self._fitted(request, reply)
         self._replay.finish(source, trace, reply)
         return reply
 
     def _answer(self, request: Any, source: Any) -> Out:
+        found = self._entries.get(request.method)
         try:
-            found = self._entries.get(request.method)
             if found is None:
                 return self._subscribers.answer(request, source)
             operation, invoke = found
             arguments = operation.arguments(request, self._limits.nesting)
-            return self._wire.result(request.id, invoke(arguments))
+            return operation.result(request.id, invoke(arguments))
         except IpcError as error:
-            return self._failure(request.id, error)
+            return failed(found[0] if found else self._wire, request, error, str(self.address))
 
     def _notified(self, message: Any, source: Any) -> None:
         try:
@@ -201,21 +202,20 @@ class DatagramServer:
     def _refusal(self, message: Any, size: int, source: Any) -> bytes | None:
         text = f"a message of {size} octets is over the limit of {self._limits.message}"
         log.info("%s: from %s: %s", self.address, source, text)
-        return None if message.id is None else self._failure(message.id, LimitExceeded(text))
+        return None if message.id is None else self._failure(message, LimitExceeded(text))
 
     # What is sent
 
-    def _failure(self, identity: int, error: IpcError) -> bytes:
-        fault = error if isinstance(error, Fault) else Fault(type(error).__name__, str(error))
-        return datagram(self._wire.failure(identity, fault), ROOM, "the fault")
+    def _failure(self, request: Any, error: IpcError) -> bytes:
+        return datagram(failed(self._wire, request, error, str(self.address)), ROOM, "the fault")
 
-    def _fitted(self, identity: int, out: Out) -> bytes:
+    def _fitted(self, request: Any, out: Out) -> bytes:
         """Return a reply as one datagram; one that is too large becomes a fault that says so."""
         try:
             return datagram(out, self._limit, "the reply")
         except LimitExceeded as error:
             log.warning("%s: %s", self.address, error)
-            return self._failure(identity, error)
+            return self._failure(request, error)
 
     def _send(self, data: bytes, source: Any) -> None:
         try:

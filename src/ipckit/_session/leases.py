@@ -43,6 +43,8 @@ class Subscribers:
 
     def answer(self, message: Any, source: Any) -> Out:
         """Answer what is no operation of the contract; raises a Fault."""
+        if self._wire.otherwise is not None:
+            return self._wire.otherwise(message)
         if message.method not in (SUBSCRIBE, UNSUBSCRIBE):
             self._dispatcher.entry(message.method)
         with self._lock:

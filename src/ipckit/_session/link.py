@@ -20,11 +20,10 @@ from ipckit import _deadline
 from ipckit._dispatch import caller
 from ipckit._session.ending import again, expired, lost, poison_after_fork
 from ipckit._session.outbox import Outbox
-from ipckit._session.standard import SUBSCRIBE, UNSUBSCRIBE, Standard
+from ipckit._session.standard import SUBSCRIBE, UNSUBSCRIBE, Standard, failed
 from ipckit.errors import (
     CallTimeout,
     ConnectionLost,
-    Fault,
     IpcError,
     LimitExceeded,
     ProtocolError,
@@ -124,11 +123,11 @@ class Link:
         self.proxies: dict[Any, Any] = {}
         """What `ipckit.peer` made of the other end, by contract."""
         self.dispatcher = dispatcher
-        self._entries: dict[str, tuple[WireServerOperation, Callable[[Any], Any]]] = {}
+        self._entries: dict[Any, tuple[WireServerOperation, Callable[[Any], Any]]] = {}
         if dispatcher is not None:
             self._entries = {
-                name: (wire.server(entry.operation), entry.invoke)
-                for name, entry in dispatcher.entries.items()
+                method: (operation, entry.invoke)
+                for method, (operation, entry) in wire.entries(dispatcher).items()
             }
         poison_after_fork(self)
 
@@ -346,14 +345,13 @@ class Link:
                 out = self._standard.answer(message)
             else:
                 operation, invoke = found
-                out = self.wire.result(
+                out = operation.result(
                     message.id, invoke(operation.arguments(message, self._nesting))
                 )
-        except Fault as error:
-            out = self.wire.failure(message.id, error)
         except IpcError as error:
-            out = self.wire.failure(message.id, Fault(type(error).__name__, str(error)))
-        self._send(out, 0.0, self._answering)
+            out = failed(found[0] if found else self.wire, message, error, self.name)
+        if out:
+            self._send(out, 0.0, self._answering)
 
     def _settle(self, reply: Any) -> None:
         waiter = self._waiting.get(reply.id)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ipckit._contract import contract_of, signal_checker
-from ipckit.errors import BadArguments, UnknownOperation
+from ipckit.errors import BadArguments, Fault, IpcError, UnknownOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipckit._dispatch import Dispatcher
-    from ipckit._session.wire import Out, Wire
+    from ipckit._session.wire import Out, Wire, WireServerOperation
     from ipckit._signal import Subscription
     from ipckit.transports.limits import Limits
 
-__all__ = ["SUBSCRIBE", "UNSUBSCRIBE", "Standard"]
+__all__ = ["SUBSCRIBE", "UNSUBSCRIBE", "Standard", "failed"]
+
+log: Final = logging.getLogger("ipckit.server")
 
 SUBSCRIBE: Final = "rpc.subscribe"
 UNSUBSCRIBE: Final = "rpc.unsubscribe"
@@ -46,6 +49,8 @@ class Standard:
 
     def answer(self, request: Any) -> Out:
         """Answer a request that is no operation of the contract; raises a Fault."""
+        if self._wire.otherwise is not None:
+            return self._wire.otherwise(request)
         if self._dispatcher is None:
             raise UnknownOperation(f"{request.method!r}: this side serves nothing")
         if request.method not in (SUBSCRIBE, UNSUBSCRIBE):
@@ -75,6 +80,15 @@ class Standard:
         self._subscriptions[name] = getattr(dispatcher.servant, name).subscribe(
             lambda value: outbox.put(wire.notification(name, (check(value),)))
         )
+
+
+def failed(operation: Wire | WireServerOperation, request: Any, error: IpcError, name: str) -> Out:
+    """Return the reply to a request that failed; the log has what nobody is told."""
+    fault = error if isinstance(error, Fault) else Fault(type(error).__name__, str(error))
+    out = operation.failure(request.id, fault)
+    if not out:
+        log.warning("%s: the one-way call of %s failed: %s", name, request.method, error)
+    return out
 
 
 class _Standard:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from ipckit._contract import Operation
+    from ipckit._dispatch import Dispatcher, Entry
     from ipckit.errors import Fault
 
-__all__ = ["Connection", "Out", "Wire", "WireClientOperation", "WireServerOperation", "remembered"]
+__all__ = [
+    "Connection",
+    "Out",
+    "Served",
+    "Wire",
+    "WireClientOperation",
+    "WireServerOperation",
+    "by_name",
+    "remembered",
+]
 
 T = TypeVar("T")
 REMEMBERED: Final = 4096
@@ -51,9 +61,23 @@ class WireClientOperation(Protocol):
 
 
 class WireServerOperation(Protocol):
-    """One operation as a server of this wire speaks it."""
+    """One operation as a server of this wire speaks it.
+
+    No octets stand for no reply, where a call is one-way and its request does not say so.
+    """
 
     def arguments(self, request: Any, nesting: int) -> Any: ...
+    def result(self, identity: int, value: Any) -> Out: ...
+    def failure(self, identity: int, error: Fault) -> Out: ...
+
+
+def by_name(
+    server: Callable[[Operation], WireServerOperation],
+) -> Callable[[Dispatcher], Mapping[str, Served]]:
+    """Return the `entries` of a wire that calls operations by their names."""
+    return lambda dispatcher: {
+        name: (server(entry.operation), entry) for name, entry in dispatcher.entries.items()
+    }
 
 
 def remembered(make: Callable[..., T]) -> Callable[..., T]:
@@ -76,6 +100,10 @@ def remembered(make: Callable[..., T]) -> Callable[..., T]:
     return remember
 
 
+Served: TypeAlias = "tuple[WireServerOperation, Entry]"
+"""An operation as the wire has it, and how it runs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
     """A protocol as sessions see it: the functions of one module of `ipckit.protocols`.
@@ -90,7 +118,10 @@ class Wire:
     server: Callable[[Operation], WireServerOperation]
     decode: Callable[[Any, int], Any]
     """Reads one whole message, as from a datagram, of that many octets at most."""
-    request: Callable[[int, str, Sequence[Any]], Out]
     notification: Callable[[str, Sequence[Any]], Out]
     result: Callable[[int, Any], Out]
     failure: Callable[[int, Fault], Out]
+    entries: Callable[[Dispatcher], Mapping[Any, Served]]
+    """What requests may name by their method."""
+    otherwise: Callable[[Any], Out] | None = None
+    """Answers a request that names none of these; by default subscriptions and a fault do."""

@@ -14,7 +14,7 @@ from ipckit._session.client import ClientSession
 from ipckit._session.datagram_client import DatagramSession
 from ipckit._session.datagram_server import DatagramServer
 from ipckit._session.server import StreamServer
-from ipckit._session.wire import Wire, remembered
+from ipckit._session.wire import Wire, by_name, remembered
 from ipckit.protocols import msgpackrpc
 
 if TYPE_CHECKING:
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from ipckit._session.aio_runner import Runner
     from ipckit._session.aio_server import AioServer
 
+_SERVER: Final = remembered(msgpackrpc.ServerOperation)
 WIRE: Final = Wire(
     connection=msgpackrpc.Protocol,
     client=remembered(msgpackrpc.ClientOperation),
-    server=remembered(msgpackrpc.ServerOperation),
+    server=_SERVER,
     decode=msgpackrpc.decode,
-    request=msgpackrpc.request,
     notification=msgpackrpc.notification,
     result=msgpackrpc.result,
     failure=msgpackrpc.failure,
+    entries=by_name(_SERVER),
 )
 _INTEGERS: Final = (-(2**63), 2**64 - 1)
 

@@ -389,12 +389,14 @@ def _no_shortcut(data: Buffer) -> Any:
 
 
 class ServerOperation:
-    """One operation as a server speaks it: its arguments' decoder."""
+    """One operation as a server speaks it: its arguments' decoder, and its replies' octets."""
 
-    __slots__ = ("_arguments", "_bounded", "_last", "_parameters")
+    __slots__ = ("_arguments", "_bounded", "_last", "_parameters", "failure", "result")
 
     def __init__(self, operation: Operation) -> None:
         parameters = operation.parameters
+        # Replies are alike whatever was called.
+        self.result, self.failure = result, failure
         self._arguments: Callable[[Buffer | Raw], Struct] = _decoder(operation.arguments)
         self._parameters = [p.name for p in parameters]
         self._bounded = all(bounded(p.type) for p in parameters)

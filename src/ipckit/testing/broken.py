@@ -19,6 +19,7 @@ from ipckit._capabilities import Capabilities
 from ipckit._registry import Row
 from ipckit._session.client import ClientSession
 from ipckit._session.server import StreamServer
+from ipckit._session.wire import by_name
 from ipckit.adapters.msgpackrpc import WIRE
 from ipckit.errors import BadArguments, ConnectionLost, TransportError
 from ipckit.protocols import msgpackrpc
@@ -142,7 +143,7 @@ class Leaks(Healthy):
 class Coerces(Healthy):
     """Bends arguments until they fit: "5" is taken for 5."""
 
-    wire = replace(WIRE, server=lambda operation: Bending(operation))
+    wire = replace(WIRE, entries=by_name(lambda operation: Bending(operation)))
 
 
 class Bending:
@@ -150,6 +151,7 @@ class Bending:
 
     def __init__(self, operation: Operation) -> None:
         self._strict = msgpackrpc.ServerOperation(operation)
+        self.result, self.failure = self._strict.result, self._strict.failure
         self._lax = msgspec.msgpack.Decoder(operation.arguments, strict=False)
 
     def arguments(self, request: Any, nesting: int) -> Any:
