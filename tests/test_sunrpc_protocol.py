@@ -125,8 +125,16 @@ def test_a_reply_that_came_alone_is_read_in_one_step() -> None:
 def test_what_is_more_or_less_than_one_successful_reply_is_left_to_a_longer_look(
     data: bytes,
 ) -> None:
-    with pytest.raises((ProtocolError, struct.error)):
+    with pytest.raises((ProtocolError, struct.error, ValueError)):
         client("add").decode(memoryview(data))
+
+
+def test_a_datagram_that_is_a_reply_is_read_in_one_step() -> None:
+    answer = client("add", framing=datagram).decode(REPLY)
+    assert (answer.id, answer.error, answer.result) == (7, None, 42)
+    for data in (b"", REPLY[:-1], REPLY + b"\0", CALL, octets(7, 1, 0, 0, 0, 5), marked(REPLY)):
+        with pytest.raises(ValueError):  # noqa: PT011  (any will do)
+            client("add", framing=datagram).decode(data)
 
 
 def test_a_verifier_in_a_reply_is_passed_over() -> None:
@@ -275,7 +283,7 @@ def test_a_header_that_must_be_refused_is_a_request_that_says_so(
 ) -> None:
     request = decode(octets(*call), LIMIT)
     assert isinstance(request, Request)
-    assert request.method is None
+    assert request.method == (-1, -1, -1)
     assert unanswerable(request, {PROGRAM: {1: [1]}}, datagram) == octets(7, 1, *words)
 
 

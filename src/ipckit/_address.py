@@ -27,7 +27,7 @@ from ipckit.errors import AddressError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Address", "mechanism_of"]
+__all__ = ["Address", "mechanism_of", "refuse_path"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)((?:\+[A-Za-z][A-Za-z0-9.-]*)*):", re.ASCII)
 # Whatever may be meant as a password, in a text that may be wrong in any other way too.
@@ -127,6 +127,12 @@ class Address:
 def mechanism_of(text: str) -> str:
     """Return what an address starts with; raises AddressError if that is no mechanism's name."""
     return _scheme(text)[1].lower()
+
+
+def refuse_path(address: Address) -> None:
+    """Raise AddressError for a path behind host and port, where the mechanism has none."""
+    if address.path not in ("", "/"):
+        raise AddressError(f"{address}: {address.mechanism} has no path; drop {address.path!r}")
 
 
 def _scheme(text: str) -> re.Match[str]:

@@ -19,7 +19,7 @@ from ipckit.transports.limits import Limits
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from ipckit._address import Address
@@ -119,33 +119,51 @@ class Connection(Generic[T]):
 def serve(
     servant: object,
     *addresses: str,
-    contract: type | None = None,
+    contract: type | Sequence[type] | None = None,
     limits: Limits | None = None,
     tls: ssl.SSLContext | Tls | None = None,
     serialize: bool = False,
     any_user: bool = False,
     discovery: bool = True,
+    register: bool = False,
+    admit: Callable[[Any], Any] | None = None,
 ) -> Server:
     """Serve an object at one address or several, and return at once.
 
-    `contract` exposes that class alone; by default the servant's own class is the contract.
+    A list serves several objects together, where the wire tells them apart (Sun RPC does, by
+    program and version). `contract` exposes that class alone, of a list one class each; by default
+    the servant's own class is the contract.
     `serialize` runs one operation at a time. `any_user` admits other users of this machine to a
-    Unix socket. `discovery=False` hides `rpc.discover`.
+    Unix socket. `discovery=False` hides `rpc.discover`. `register` lists the server where the
+    mechanism's clients look for it, such as a port mapper, until it closes. `admit` is given who
+    calls, as the mechanism tells it, and returns the mechanism's reason to refuse, or None.
 
     Raises ContractError, NotSupported, AddressError, UnknownMechanism, MechanismUnavailable, or
     ConnectFailed where the address cannot be had.
     """
     limits = limits or Limits()
-    options = Options(limits=limits, tls=tls, any_user=any_user)
-    spoken = contract_of(contract or (servant if isinstance(servant, type) else type(servant)))
-    dispatcher = Dispatcher(
-        servant,
-        spoken,
-        serialize=serialize,
-        in_flight=limits.in_flight,
-        discovery=discovery,
+    options = Options(limits=limits, tls=tls, any_user=any_user, register=register, admit=admit)
+    dispatcher = dispatcher_of(
+        servant, contract, serialize=serialize, in_flight=limits.in_flight, discovery=discovery
     )
     return Server(open_servers(dispatcher, addresses, options))
+
+
+def dispatcher_of(
+    servant: object, contract: type | Sequence[type] | None, **options: Any
+) -> Dispatcher:
+    """Return the dispatcher of what `serve` was given: of several servants, the first's."""
+    servants = list(servant) if isinstance(servant, list | tuple) else [servant]
+    if not servants:
+        raise ContractError("serve() was given no servant: the list is empty")
+    given = list(contract) if isinstance(contract, list | tuple) else [contract] * len(servants)
+    if len(given) != len(servants):
+        raise ContractError(f"serve() was given {len(servants)} servants, {len(given)} contracts")
+    beside: list[Dispatcher] = []
+    for one, of in reversed(list(zip(servants, given, strict=True))):
+        spoken = contract_of(of or (one if isinstance(one, type) else type(one)))
+        beside = [Dispatcher(one, spoken, **options, beside=beside), *beside]
+    return beside[0]
 
 
 def open_servers(
@@ -157,20 +175,21 @@ def open_servers(
     servers: list[AdapterServer] = []
     try:
         for text in addresses:
-            _, address, adapter = adapter_at(text, dispatcher.contract, serving=True)
+            address, adapter = served_at(text, dispatcher, options)
             servers.append(adapter.serve(dispatcher, address, options))
-            log.info(
-                "%s serves %s: %s",
-                servers[-1].address,
-                dispatcher.contract.name,
-                ", ".join(dispatcher.contract.operations),
-            )
+            log_exposed(servers[-1].address, dispatcher)
     except BaseException:
         for server in servers:
             with contextlib.suppress(Exception):
                 server.close()
         raise
     return servers
+
+
+def log_exposed(address: Address, dispatcher: Dispatcher) -> None:
+    """Say in the log what an address makes reachable."""
+    for one in (dispatcher, *dispatcher.beside):
+        log.info("%s serves %s: %s", address, one.contract.name, ", ".join(one.contract.operations))
 
 
 @overload
@@ -255,15 +274,28 @@ def open_channel(text: str, options: Options, servant: object | None) -> Channel
     return adapter.connect(address, options, dispatcher)
 
 
-def adapter_at(
-    text: str, contract: Contract | None, *, serving: bool = False
-) -> tuple[Row, Address, Adapter]:
-    """Return what an address names; raises NotSupported for what the mechanism cannot do there."""
+def served_at(text: str, dispatcher: Dispatcher, options: Options) -> tuple[Address, Adapter]:
+    """Return what is to serve at an address; raises NotSupported for what it cannot do there."""
     row, address = _registry.find(text)
-    if serving and not row.serves:
+    if not row.serves:
         raise NotSupported(
             f"{row.mechanism} cannot be served, only connected to: its peer is {row.summary}"
         )
+    for one in (dispatcher, *dispatcher.beside):
+        _, _, adapter = adapter_at(text, one.contract)
+    can = adapter.CAPABILITIES[address.transport or row.transports[0]]
+    if dispatcher.beside and not can.many_servants:
+        raise NotSupported(f"{address}: {row.mechanism} serves one object at an address")
+    if options.register and not can.registration:
+        raise NotSupported(f"{address}: there is no place where {row.mechanism} servers are listed")
+    if options.admit is not None and not can.admission:
+        raise NotSupported(f"{address}: no {row.mechanism} call says who makes it; drop admit=")
+    return address, adapter
+
+
+def adapter_at(text: str, contract: Contract | None) -> tuple[Row, Address, Adapter]:
+    """Return what an address names; raises NotSupported for what the mechanism cannot do there."""
+    row, address = _registry.find(text)
     adapter = row.load()
     if address.tls and not adapter.CAPABILITIES[address.transport or row.transports[0]].tls:
         wire = address.transport or row.transports[0]

@@ -63,6 +63,12 @@ class Capabilities:
     turns: bool = False
     """True where one answer cannot be told from the next: calls take turns under asyncio too, and
     a call that fails in the middle ends the connection."""
+    many_servants: bool = False
+    """Whether one address may serve several servants, which the wire tells apart."""
+    registration: bool = False
+    """Whether a server can be listed where clients look for it."""
+    admission: bool = False
+    """Whether calls say who makes them, so that a server can refuse some."""
     untyped: bool = True
     """False where only a contract says how a call is written."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipckit._deadline import DEFAULT_TIMEOUT, checked
 from ipckit.transports.limits import Limits
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from ipckit._contract import Contract
     from ipckit.transports.tls import Tls
@@ -26,6 +27,8 @@ class Options:
     tls: ssl.SSLContext | Tls | None = None
     any_user: bool = False
     connections: int | None = None
+    register: bool = False
+    admit: Callable[[Any], Any] | None = None
     contract: Contract | None = None
     """What connect() was given, for the hints that a mechanism needs before the first call."""
 

@@ -7,7 +7,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from ipckit._address import Address, mechanism_of
+from ipckit._address import Address, mechanism_of, refuse_path
 from ipckit.errors import AddressError, MechanismUnavailable, UnknownMechanism
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class Row:
     transports: tuple[str, ...]
     """The transports of MECHANISM+TRANSPORT, the default first."""
     tls: bool = False
+    paths: bool = False
+    """Whether a path may follow host and port."""
     query: tuple[str, ...] = ()
     """The keys allowed after ? in an address."""
     library: str = ""
@@ -125,6 +127,14 @@ ROWS: Final = (
     ),
     _messagepack("memory", "MessagePack-RPC between threads of one process"),
     _messagepack("pipe", "MessagePack-RPC with a child process over its stdin and stdout"),
+    Row(
+        mechanism="sunrpc",
+        module="ipckit.adapters.sunrpc",
+        summary="Sun RPC (ONC RPC) with XDR, as rpcgen's programs speak it",
+        transports=("tcp", "udp", "unix"),
+        paths=True,
+        query=("program", "version", "rpcbind", "auth", "uid", "gid", "gids", "machine"),
+    ),
     _messagepack("tcp", "MessagePack-RPC over TCP", tls=True),
     _messagepack("udp", "MessagePack-RPC in datagrams, each call at most once"),
     _messagepack("unix", "MessagePack-RPC over a Unix socket"),
@@ -134,6 +144,7 @@ ROWS: Final = (
         summary="XML-RPC over HTTP",
         transports=("tcp", "unix"),
         tls=True,
+        paths=True,
         query=("path", "i8", "nil"),
     ),
 )
@@ -191,6 +202,8 @@ def find(text: str) -> tuple[Row, Address]:
         )
     if address.tls and not row.tls:
         raise AddressError(f"{address}: {row.mechanism} has no TLS")
+    if not row.paths and address.port is not None:
+        refuse_path(address)
     unknown = sorted(set(address.query) - set(row.query))
     if unknown:
         known = ", ".join(row.query) or "nothing"

@@ -19,7 +19,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
-from ipckit._api import adapter_at
+from ipckit._api import adapter_at, dispatcher_of, log_exposed, served_at
 from ipckit._contract import Contract, contract_of
 from ipckit._deadline import DEFAULT_TIMEOUT
 from ipckit._dispatch import Dispatcher, caller
@@ -34,7 +34,7 @@ from ipckit.transports.limits import Limits
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from types import TracebackType
 
     from ipckit._session.aio_channel import AioChannel
@@ -210,12 +210,14 @@ class _Opener:
 def serve(
     servant: object,
     *addresses: str,
-    contract: type | None = None,
+    contract: type | Sequence[type] | None = None,
     limits: Limits | None = None,
     tls: ssl.SSLContext | Tls | None = None,
     serialize: bool = False,
     any_user: bool = False,
     discovery: bool = True,
+    register: bool = False,
+    admit: Callable[[Any], Any] | None = None,
     inline: bool = False,
     threads: int = 32,
 ) -> Server:
@@ -228,13 +230,8 @@ def serve(
     if not addresses:
         raise TypeError("serve() needs an address, such as 'tcp://127.0.0.1:0'")
     limits = limits or Limits()
-    options = Options(limits=limits, tls=tls, any_user=any_user)
-    dispatcher = Dispatcher(
-        servant,
-        contract_of(contract or type(servant)),
-        in_flight=limits.in_flight,
-        discovery=discovery,
-    )
+    options = Options(limits=limits, tls=tls, any_user=any_user, register=register, admit=admit)
+    dispatcher = dispatcher_of(servant, contract, in_flight=limits.in_flight, discovery=discovery)
     runner = Runner(
         dispatcher,
         in_flight=limits.in_flight,
@@ -246,12 +243,7 @@ def serve(
     try:
         for text in addresses:
             servers.append(_open_server(runner, text, options))
-            log.info(
-                "%s serves %s: %s",
-                servers[-1].address,
-                dispatcher.contract.name,
-                ", ".join(dispatcher.contract.operations),
-            )
+            log_exposed(servers[-1].address, dispatcher)
     except BaseException:
         for server in servers:
             server.refuse()
@@ -260,7 +252,7 @@ def serve(
 
 
 def _open_server(runner: Runner, text: str, options: Options) -> AioServer:
-    _, address, adapter = adapter_at(text, runner.dispatcher.contract, serving=True)
+    address, adapter = served_at(text, runner.dispatcher, options)
     opener = getattr(adapter, "aio_serve", None)
     if opener is not None:
         server: AioServer = opener(runner, address, options)

@@ -21,9 +21,11 @@ One-way calls are RFC 5531's batching: nothing is sent back. Limits: `nesting`, 
 from __future__ import annotations
 
 import itertools
+import random
 import struct
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -31,7 +33,7 @@ import msgspec
 
 from ipckit._annotations import bounded, nullable
 from ipckit._contract import typed_exceptions
-from ipckit.errors import BadArguments, ContractError, Fault, IpcError, ProtocolError, fault
+from ipckit.errors import BadArguments, ContractError, Fault, IpcError, fault
 from ipckit.protocols.sunrpc_messages import (
     Accept,
     AuthStat,
@@ -55,7 +57,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NULL",
+    "PROGRAM",
+    "VERSION",
     "Accept",
+    "Admit",
     "AuthStat",
     "AuthSys",
     "ClientOperation",
@@ -66,6 +71,7 @@ __all__ = [
     "Reply",
     "Request",
     "ServerOperation",
+    "caller",
     "credentials_of",
     "datagram",
     "decode",
@@ -78,16 +84,20 @@ __all__ = [
 MECHANISM: Final = "sunrpc"
 NULL: Final = 0
 """The procedure that every version of every program has: nothing in, nothing out."""
-UNDECODABLE: Final = "the arguments could not be decoded"
-"""The details of a BadArguments that is GARBAGE_ARGS, and not the servant's own."""
+PROGRAM: Final = 0x20000000
+"""The number of a program that has none: the first of those that RFC 5531 leaves to users."""
+VERSION: Final = 1
 _ONE_WAY: Final = 0x80000000
 """Set in the xid of a call without a reply, so that none of the others is taken for it."""
 _SUCCESS: Final = struct.pack(">5I", 1, 0, 0, 0, 0)
 _REPLY: Final = struct.Struct(">7I")
 _XID: Final = struct.Struct(">I")
+_BARE: Final = struct.Struct(">6I")
 _LAST: Final = 0x80000000
 _EMPTY: Final = bytes(4)
 
+Admit = Callable[[AuthSys | None], AuthStat | None]
+"""Says why a caller is refused, or None; the caller is None where it says nothing of itself."""
 Framing = Callable[[Sequence[bytes]], Out]
 """How a message is sent: `records` in a stream, `datagram` alone."""
 
@@ -140,8 +150,6 @@ class ClientOperation:
     """One procedure as a client speaks it: its calls' octets, and its typed results.
 
     `credentials` stand in each call as `AuthSys.encoded` returns them; without, AUTH_NONE.
-    `one_way` numbers the calls that nobody answers: for datagrams, so that no two clients of one
-    port in a row begin alike.
     """
 
     def __init__(
@@ -153,7 +161,6 @@ class ClientOperation:
         framing: Framing = records,
         credentials: bytes = b"",
         faults: bool = False,
-        one_way: Iterator[int] | None = None,
     ) -> None:
         self.name = operation.name
         self.nullable = nullable(operation.result)
@@ -172,9 +179,9 @@ class ClientOperation:
         self._faults = faults
         self._value = _result_codec(operation, f"{where}: the result", faults=faults)
         self._put = _ending(self._value.shape)
-        self._one_way = itertools.count() if one_way is None else one_way
         # The shortcut: a reply that came whole and alone is read in one typed step.
-        self.decode = self._shortcut if bounded(operation.result) else _no_shortcut
+        lone = self._lone_datagram if framing is datagram else self._lone_record
+        self.decode: Callable[[Any], Any] = lone if bounded(operation.result) else _no_shortcut
 
     def request(self, identity: int, args: Sequence[Any] | msgspec.Struct) -> Out:
         """Return the octets of a call; raises MarshalError for what does not fit the types."""
@@ -184,7 +191,7 @@ class ClientOperation:
 
     def notification(self, args: Sequence[Any] | msgspec.Struct) -> Out:
         """Return the octets of a call that nobody answers."""
-        return self.request(next(self._one_way) % _ONE_WAY | _ONE_WAY, args)
+        return self.request(next(_one_way) % _ONE_WAY | _ONE_WAY, args)
 
     def result(self, reply: Reply, nesting: int) -> Any:
         """Return the typed result, or raise what the reply stands for."""
@@ -207,26 +214,51 @@ class ClientOperation:
                 f"{self._where}: the operation takes {names}, got {len(args)} arguments"
             ) from None
 
-    def _shortcut(self, data: memoryview) -> Answer:
+    def _lone_record(self, data: memoryview) -> Answer:
         """Read a record that is one whole successful reply; raises whatever it is not."""
         whole = bytes(data)
         mark, xid, kind, denied, _, verifier, accepted = _REPLY.unpack_from(whole)
         if mark != _LAST | len(whole) - 4 or kind != 1 or denied or verifier or accepted:
-            raise ProtocolError("not one whole successful reply", executed="maybe")
-        value = self._value.decode(whole, _REPLY.size)
+            raise ValueError
+        return self._answer(xid, whole, _REPLY.size)
+
+    def _lone_datagram(self, data: bytes) -> Answer:
+        """Read a datagram that is a successful reply; raises ValueError for what it is not."""
+        try:
+            xid, kind, denied, _, verifier, accepted = _BARE.unpack_from(data)
+            if kind != 1 or denied or verifier or accepted:
+                raise ValueError
+            return self._answer(xid, data, _BARE.size)
+        except (struct.error, IpcError):
+            raise ValueError from None
+
+    def _answer(self, xid: int, whole: bytes, start: int) -> Answer:
+        value = self._value.decode(whole, start)
         if self._faults:
             if type(value) is not _Returned:
-                raise ProtocolError("not one whole successful reply", executed="maybe")
+                raise ValueError
             value = value.value
         return Answer(xid, None, value)
 
 
-def _no_shortcut(data: memoryview) -> Any:
-    raise ProtocolError("the depth of this result is looked at first", executed="maybe")
+def _no_shortcut(data: object) -> Any:
+    """Refuse, as the depth of this result is looked at first."""
+    raise ValueError
+
+
+_one_way: Final = itertools.count(random.SystemRandom().randrange(1 << 31))
+"""Numbers the calls that nobody answers; no two clients of one port in a row begin alike."""
+
+
+caller: Final[ContextVar[AuthSys | None]] = ContextVar("ipckit.sunrpc.caller", default=None)
+"""Who calls the operation that is running, as the caller claims; None where nothing is said."""
 
 
 class ServerOperation:
-    """One procedure as a server speaks it: its typed arguments, and its replies' octets."""
+    """One procedure as a server speaks it: its typed arguments, and its replies' octets.
+
+    A one-way operation has no replies. `admit` is asked about every caller.
+    """
 
     def __init__(
         self,
@@ -235,8 +267,10 @@ class ServerOperation:
         *,
         framing: Framing = records,
         faults: bool = False,
+        admit: Admit | None = None,
     ) -> None:
-        self.oneway = operation.oneway
+        self._oneway = operation.oneway
+        self._admit = admit
         self._framing = framing
         self._arguments = _arguments_codec(operation, where)
         self._put = _ending(self._arguments.shape)
@@ -245,24 +279,42 @@ class ServerOperation:
         self._value = _result_codec(operation, f"{where}: the result", faults=faults)
 
     def arguments(self, request: Request, nesting: int) -> Any:
-        """Return the typed arguments; raises BadArguments, to be answered by GARBAGE_ARGS."""
+        """Return the typed arguments; raises a Fault whose details are the refusal to be sent."""
+        if request.flavor or self._admit is not None:
+            self._identify(request)
+        else:
+            caller.set(None)
         try:
             if request.tail is None:
                 return self._arguments.decode(request.data, request.start, nesting)
             return _decoded(self._arguments, request, nesting, self._put)
         except IpcError as error:
-            raise BadArguments(str(error), UNDECODABLE) from None
+            raise BadArguments(str(error), Refusal(Accept.GARBAGE_ARGS)) from None
+
+    def _identify(self, request: Request) -> None:
+        """Set the caller; raises Fault for one that is refused."""
+        who = credentials_of(request)
+        why = who if isinstance(who, AuthStat) else None
+        if not isinstance(who, AuthStat):
+            caller.set(who)
+            why = None if self._admit is None else self._admit(who)
+        if why:
+            raise Fault("AccessDenied", f"the caller is refused: {why.name}", Refusal(why))
 
     def result(self, identity: int, value: Any) -> Out:
         """Return the octets of a successful reply; raises MarshalError."""
+        if self._oneway:
+            return b""
         if self._faults:
             value = _Returned(value)
         return self._framing(self._value.parts(value, _XID.pack(identity) + _SUCCESS))
 
     def failure(self, identity: int, error: Fault) -> Out:
         """Return the octets of a reply to a call that failed."""
-        if error.details is UNDECODABLE:
-            return refusal(identity, Refusal(Accept.GARBAGE_ARGS), self._framing)
+        if self._oneway:
+            return b""
+        if isinstance(error.details, Refusal):
+            return refusal(identity, error.details, self._framing)
         if not self._faults:
             return refusal(identity, Refusal(Accept.SYSTEM_ERR), self._framing)
         return self._framing((_XID.pack(identity) + _SUCCESS, *self._fault(error)))
@@ -301,7 +353,6 @@ def unanswerable(
 def _lack(
     request: Request, programs: Mapping[int, Mapping[int, Collection[int]]]
 ) -> Refusal | None:
-    assert request.method is not None
     program, version, number = request.method
     versions = programs.get(program)
     if not versions:

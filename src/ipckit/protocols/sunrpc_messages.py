@@ -130,14 +130,17 @@ class Refusal(msgspec.Struct, frozen=True):
 RPC_MISMATCH: Final = Refusal(None, RPC_VERSION, RPC_VERSION)
 
 
+NO_PROCEDURE: Final = (-1, -1, -1)
+
+
 class Request(msgspec.Struct, gc=False):
     """A call: its arguments are the octets of `data` from `start`, and of `tail` behind them.
 
-    `method` is None, and `refused` says why, where the header itself must be refused.
+    `method` is NO_PROCEDURE, and `refused` says why, where the header itself must be refused.
     """
 
     id: int
-    method: tuple[int, int, int] | None
+    method: tuple[int, int, int]
     data: bytes
     start: int
     flavor: int = 0
@@ -183,7 +186,7 @@ def _nonsense(what: str, value: int) -> ProtocolError:
 
 def _request(xid: int, version: int, data: bytes, at: int, tail: bytes | None) -> Request:
     if version != RPC_VERSION:
-        return Request(xid, None, data, len(data), refused=RPC_MISMATCH)
+        return Request(xid, NO_PROCEDURE, data, len(data), refused=RPC_MISMATCH)
     program, number, procedure, flavor, size, _, verifier_size = _CALL.unpack_from(data, at + 12)
     method = (program, number, procedure)
     if not size and not verifier_size:
@@ -191,11 +194,11 @@ def _request(xid: int, version: int, data: bytes, at: int, tail: bytes | None) -
     credentials, at = _opaque(data, at + 28)
     if credentials is None:
         refused = Refusal(AuthStat.AUTH_BADCRED)
-        return Request(xid, None, data, len(data), refused=refused)
+        return Request(xid, NO_PROCEDURE, data, len(data), refused=refused)
     verifier, start = _opaque(data, at + 4)
     if verifier is None:
         refused = Refusal(AuthStat.AUTH_BADVERF)
-        return Request(xid, None, data, len(data), refused=refused)
+        return Request(xid, NO_PROCEDURE, data, len(data), refused=refused)
     return Request(xid, method, data, start, flavor, credentials, tail=tail)
 
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+from ipckit._address import refuse_path
 from ipckit.errors import AccessDenied, AddressError, CallTimeout, ConnectFailed, IpcError
 from ipckit.transports._stream import Child, PipeStream, SocketStream, Stream
 from ipckit.transports.tls import client_context, server_context
@@ -105,8 +106,8 @@ def resolve(
     """Return the socket addresses that a host and port stand for, loopback for no host."""
     if address.port is None:
         raise AddressError(f"{address}: the port is missing, as in {address.scheme}://127.0.0.1:0")
-    if address.path not in ("", "/"):
-        raise AddressError(f"{address}: {address.wire} has no path; drop {address.path!r}")
+    if address.mechanism in _DIAL:
+        refuse_path(address)
     try:
         found = socket.getaddrinfo(
             address.host or "127.0.0.1",

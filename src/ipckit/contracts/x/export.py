@@ -20,7 +20,7 @@ from ipckit._contract import Contract, Operation, contract_of
 from ipckit.contracts.x.parser import KEYWORDS
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
 from ipckit.errors import ContractError, NotSupported
-from ipckit.protocols.sunrpc import procedure_numbers
+from ipckit.protocols.sunrpc import PROGRAM, VERSION, procedure_numbers
 from ipckit.protocols.xdr_annotations import record, shape_of
 from ipckit.protocols.xdr_shapes import (
     MOST,
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["text"]
 
-PROGRAM: Final = 0x20000000
-"""The number of a program that has none: the first of those that RFC 5531 leaves to users."""
 _NUMBERS: Final = {
     "Int8": "char",
     "Int16": "short",
@@ -116,7 +114,7 @@ class _File:
         name = _program_name(contracts[0])
         versions: dict[int, str] = {}
         for contract in contracts:
-            version = _number(contract, "version", 1)
+            version = _number(contract, "version", VERSION)
             if version in versions:
                 raise ContractError(
                     f"{contract.name}: another contract is version {version} of program {number}"
