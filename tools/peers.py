@@ -47,7 +47,9 @@ PEERS = (
     Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
     Peer("procps", "top", "a screen that moves by itself"),
     Peer("redis-server", "redis-server", "inline commands over a raw stream"),
+    Peer("rpcbind", "rpcbind", "the port mapper that Sun RPC servers are listed with, and rpcinfo"),
     Peer("rpcsvc-proto", "rpcgen", "makes C of .x files"),
+    Peer("rstatd", "rpc.rstatd", "a Sun RPC server over UDP that only the port mapper finds"),
     Peer("socat", "socat", "a raw peer for every stream and datagram"),
     Peer("sqlite3", "sqlite3", "a language with quoting, asked at its prompt"),
 )
