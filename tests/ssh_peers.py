@@ -95,7 +95,12 @@ class Cat(Repeater, ipckit.Dialogue):
 
 
 def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str = "") -> None:
-    """Let ssh read its configuration from here, not from the home of whoever runs the tests."""
+    """Let ssh read its configuration from here, not from the home of whoever runs the tests.
+
+    From here on, what the test holds is its own.
+    """
+    _before.clear()
+    _before.update(_held())
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     configuration, ssh = folder / "ssh_config", folder / "bin" / "ssh"
     configuration.write_text(text)
@@ -118,15 +123,24 @@ def has_ended(program: int) -> bool:
         os.close(program)
 
 
+_before: set[str] = set()
+"""What was held when the test began: other tests may hold theirs for longer."""
+
+
 def nothing_is_left() -> bool:
-    """Say whether no ssh, terminal, descriptor of a process or thread of ours is there."""
+    """Say whether every ssh, terminal, descriptor of a process and thread of the test is gone."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("ipckit") and f"thread {thread.ident}" not in _before:
+            thread.join(20)
+    return _held() <= _before
+
+
+def _held() -> set[str]:
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    names = {Path(f"/proc/{child}/comm").read_text().strip() for child in children}
-    descriptors = [
-        os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()
-    ]
-    kinds = [name for name in descriptors if "ptmx" in name or "pidfd" in name]
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("ipckit")]
-    for thread in threads:
-        thread.join(20)
-    return "ssh" not in names and not kinds and not any(t.is_alive() for t in threads)
+    names = {child: Path(f"/proc/{child}/comm").read_text().strip() for child in children}
+    held = {f"ssh {child}" for child, name in names.items() if name == "ssh"}
+    for path in Path("/proc/self/fd").iterdir():
+        if path.is_symlink() and any(kind in os.readlink(path) for kind in ("ptmx", "pidfd")):
+            held.add(f"descriptor {path.name}")
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("ipckit")]
+    return held | {f"thread {thread.ident}" for thread in ours}

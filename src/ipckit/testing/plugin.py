@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     faces = metafunc.config.getoption("--face")
     chosen = [rig for rig in chosen if not faces or rig.face.name in faces]
     asked = [rig for rig in chosen if is_asked(metafunc.function, rig)]
-    metafunc.parametrize("rig", asked, ids=str, indirect=True, scope="session")
+    metafunc.parametrize("rig", asked, ids=str, indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,9 +67,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if not _is_asked_of_none(item)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    """One mechanism on one transport under one face, with one server for the whole session."""
+    """One mechanism on one transport under one face, with one server for all its promises."""
     try:
         with request.param as rig:
             yield rig
