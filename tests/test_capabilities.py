@@ -46,6 +46,7 @@ class Demanding:
     def open(self) -> Other: ...  # type: ignore[empty-body]
     def all(self) -> list[Other]: ...  # type: ignore[empty-body]
     def watch(self, seen: Callable[[int], None] | None) -> None: ...
+    def show(self, value: Any, name: int | str | None) -> None: ...
 
 
 DEMANDING = contract_of(Demanding)
@@ -61,11 +62,22 @@ NARROW = "carries integers from -2147483648 to 2147483647 only"
         ({"streams": False}, ["follow: W carries no streams; return a list"]),
         (
             {"none": False},
-            ["find: parameter 'name': W carries no None", "put: parameter 'entries': W carries no"],
+            [
+                "find: parameter 'name': W carries no None",
+                "put: parameter 'entries': W carries no None",
+                "show: parameter 'name': W carries no None",
+            ],
         ),
         (
             {"callbacks": False},
             ["watch: parameter 'seen': W carries no functions, so Callable[[int], None] | None"],
+        ),
+        (
+            {"variants": False},
+            [
+                "show: parameter 'value': W does not say what type a value has, so Any cannot",
+                "show: parameter 'name': W does not say what type a value has, so a union of plain",
+            ],
         ),
         ({"bytes": False}, ["put: parameter 'entries': W carries no bytes"]),
         ({"map_keys": "str"}, ["table: the result: W carries maps with text keys only"]),

@@ -296,6 +296,42 @@ def test_wrong_arguments_name_the_parameter(
         dispatcher.entry("first").arguments(values)
 
 
+class Marked:
+    @property
+    @ipckit.hint("sunrpc", procedure=7)
+    @ipckit.raises(Empty)
+    def unit(self) -> str:
+        raise NotImplementedError
+
+    @unit.setter
+    @ipckit.hint("sunrpc", procedure=8)
+    def unit(self, value: str) -> None: ...
+
+
+class Kept(Marked):
+    @property
+    def unit(self) -> str:
+        return "m"
+
+    @unit.setter
+    def unit(self, value: str) -> None: ...
+
+
+@pytest.mark.parametrize("contract", [Marked, Kept])
+def test_an_attribute_is_marked_at_its_getter_and_its_setter(contract: type) -> None:
+    read, write = contract_of(contract).operations.values()
+    assert (read.hints, read.raises) == ({"sunrpc": {"procedure": 7}}, (Empty,))
+    assert (write.hints, write.raises) == ({"sunrpc": {"procedure": 8}}, ())
+
+
+def test_an_attribute_is_never_one_way() -> None:
+    def unit(self: Any) -> str:
+        raise NotImplementedError
+
+    with pytest.raises(ContractError, match=r"Bank\.unit: no attribute is one-way"):
+        contract_of(make(unit=property(ipckit.oneway(unit))))
+
+
 def test_whatever_a_servant_raises_leaves_as_a_fault(dispatcher: Dispatcher) -> None:
     entry = dispatcher.entry("draw")
     with pytest.raises(Fault) as fault:

@@ -267,3 +267,14 @@ def bad_arguments(error: Exception, names: Sequence[str]) -> BadArguments:
         got = text.rpartition("got ")[2]
         return BadArguments(f"the operation takes {len(names)} arguments ({wanted}), got {got}")
     return BadArguments(text)
+
+
+def refuse_wrong(args: Any, shape: type[msgspec.Struct], names: Sequence[str]) -> None:
+    """Raise BadArguments if a value inside a record is not what the arguments' types say."""
+    try:
+        values = msgspec.to_builtins(args, builtin_types=NATIVE)
+        msgspec.convert([*values], shape, builtin_types=NATIVE)
+    except msgspec.ValidationError as error:
+        raise bad_arguments(error, names) from None
+    except (TypeError, ValueError, RecursionError):
+        return  # it has no plain value to be checked, as functions have none

@@ -46,6 +46,9 @@ class Capabilities:
     "no NUL" has all but that one."""
     datetimes: Literal["aware", "naive seconds"] = "aware"
     special_floats: bool = True
+    variants: bool = True
+    """False where values do not say themselves of which type they are: neither `Any` nor a union
+    of plain types, such as `int | str`, can cross."""
     fault_text: bool = True
     fault_details: bool = True
     oneway: bool = True
@@ -123,6 +126,11 @@ def _troubles(annotation: Any, capabilities: Capabilities) -> Iterator[str]:
     for node in walk(shapes.type_info(annotation)):
         if isinstance(node, shapes.NoneType) and not capabilities.none:
             yield "carries no None"
+        if not capabilities.variants and (variant := _variant(node)):
+            yield (
+                f"does not say what type a value has, so {variant} cannot cross; name one type, or "
+                "make it a union of tagged msgspec.Structs"
+            )
         if isinstance(node, shapes.BytesType) and not capabilities.bytes:
             yield "carries no bytes"
         if (
@@ -144,3 +152,14 @@ def _exceeds(node: shapes.Type, smallest: int, largest: int) -> bool:
     return isinstance(node, shapes.IntType) and (
         (node.ge is not None and node.ge < smallest) or (node.le is not None and node.le > largest)
     )
+
+
+def _variant(node: shapes.Type) -> str:
+    """Return what to call a type whose values must say of which type they are; "" if it is none."""
+    if isinstance(node, shapes.AnyType):
+        return "Any"
+    if not isinstance(node, shapes.UnionType):
+        return ""
+    parts = [part for part in node.types if not isinstance(part, shapes.NoneType)]
+    plain = not all(isinstance(part, shapes.StructType) for part in parts)
+    return "a union of plain types" if len(parts) > 1 and plain else ""

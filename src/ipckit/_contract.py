@@ -36,7 +36,7 @@ from ipckit._annotations import (
     type_name,
 )
 from ipckit._signal import Signal
-from ipckit.errors import ContractError
+from ipckit.errors import ContractError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,11 +98,16 @@ def _marks(target: Any) -> dict[str, Any]:
     return marks
 
 
-def _inherited(cls: type, name: str = "") -> Mapping[str, Any]:
-    """Return the marks of a class or of its method; what a contract says holds for its servants."""
+def _inherited(cls: type, name: str = "", part: str = "") -> Mapping[str, Any]:
+    """Return the marks of a class or of its method; what a contract says holds for its servants.
+
+    `part` is the function of a property: `fget` or `fset`.
+    """
     merged: dict[str, Any] = {"hints": {}}
     for base in reversed(cls.__mro__):
-        marks = getattr(vars(base).get(name), MARK, {}) if name else vars(base).get(MARK, {})
+        member = vars(base).get(name)
+        marked = getattr(member, part, None) if part else member
+        marks = getattr(marked, MARK, {}) if name else vars(base).get(MARK, {})
         merged |= {**marks, "hints": {**merged["hints"], **marks.get("hints", {})}}
     return merged
 
@@ -335,25 +340,27 @@ def _attribute(cls: type, name: str, member: property, variables: Mapping[Any, A
 
 
 def _accessors(cls: type, attribute: Attribute) -> Iterator[Operation]:
-    def accessor(
-        name: str, parameters: list[Parameter], result: Any, *, is_async: bool = False
-    ) -> Operation:
+    def accessor(part: str, parameters: list[Parameter], result: Any) -> Operation:
+        name = f"{part.removeprefix('f')}_{attribute.name}"
+        marks = _inherited(cls, attribute.name, part)
+        if marks.get("oneway"):
+            raise ContractError(f"{cls.__name__}.{attribute.name}: no attribute is one-way")
         return Operation(
             name,
             tuple(parameters),
             result,
             arguments_struct(name, parameters),
             attribute.doc,
-            is_async=is_async,
+            raises=tuple(marks.get("raises", ())),
+            hints=marks["hints"],
+            is_async=inspect.iscoroutinefunction(getattr(member, part)),
             attribute=attribute.name,
         )
 
-    getter = inspect.getattr_static(cls, attribute.name).fget
-    is_async = inspect.iscoroutinefunction(getter)
-    yield accessor(f"get_{attribute.name}", [], attribute.type, is_async=is_async)
+    member = inspect.getattr_static(cls, attribute.name)
+    yield accessor("fget", [], attribute.type)
     if attribute.writable:
-        value = Parameter("value", attribute.type)
-        yield accessor(f"set_{attribute.name}", [value], type(None))
+        yield accessor("fset", [Parameter("value", attribute.type)], type(None))
 
 
 def arguments_struct(
@@ -410,6 +417,16 @@ def _signals(cls: type, variables: Mapping[type, Mapping[Any, Any]]) -> dict[str
 def signal_checker(contract: Contract, name: str) -> Callable[[Any], Any]:
     """Return the check for what a signal of the contract carries."""
     return checker(contract.signals[name], f"{contract.name}.{name}: the signal")
+
+
+def details_of(error: Exception) -> dict[str, Any]:
+    """Return the fields of a declared exception."""
+    return {f.name: getattr(error, f.name, None) for f in dataclasses.fields(cast("Any", error))}
+
+
+def undeclared(error: Exception) -> Fault:
+    """Return a declared exception as it comes to whoever has no class for it."""
+    return Fault(type(error).__name__, str(error), details_of(error))
 
 
 def typed_exceptions(operation: Operation) -> dict[str, Callable[[Any], Exception]]:

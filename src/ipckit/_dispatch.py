@@ -202,8 +202,7 @@ class Dispatcher:
         except Exception as trouble:  # noqa: BLE001  (the servant's own code, once more)
             message = f"its text cannot be had: {type(trouble).__name__}"
         if isinstance(error, operation.raises):
-            fields = dataclasses.fields(error)  # type: ignore[arg-type]
-            details = {field.name: getattr(error, field.name, None) for field in fields}
+            details = _contract.details_of(error)
         else:
             log.error("%s raised", name, exc_info=error)
         return Fault(type(error).__name__, message, details)

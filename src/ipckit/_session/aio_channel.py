@@ -7,7 +7,8 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ipckit._contract import Contract, Operation, Parameter, arguments_struct
+from ipckit._contract import Contract, Operation, Parameter, arguments_struct, undeclared
+from ipckit._proxy import asked_by_name
 from ipckit._session.standard import SUBSCRIBE, UNSUBSCRIBE
 from ipckit.errors import BadArguments, Fault, IpcError, NotSupported
 
@@ -63,7 +64,14 @@ class LinkChannel:
         return functools.partial(self._link.call, spoken)
 
     async def call(self, name: str, args: Sequence[Any]) -> Any:
-        """Call by name, without a contract."""
+        """Call by name; what is declared to be raised comes as a fault, as to any such call."""
+        contract = self._link.wire.contract
+        if contract is not None:
+            operation, checked = asked_by_name(contract, name, args)
+            try:
+                return await self.bind(operation, f"{contract.name}.{name}")(checked)
+            except operation.raises as error:
+                raise undeclared(error) from None
         operation = Operation(name, (), Any, arguments_struct(name, []))
         return await self._link.call(self._link.wire.client(operation, name), list(args))
 

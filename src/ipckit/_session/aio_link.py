@@ -28,7 +28,6 @@ from ipckit.errors import (
     Fault,
     IpcError,
     LimitExceeded,
-    MarshalError,
     ProtocolError,
     TransportError,
     Unavailable,
@@ -308,7 +307,7 @@ class AioLink:
                     out = operation.result(request.id, value)
                 else:
                     out = failed(operation, request, fault, self.name)
-            except MarshalError as error:
+            except IpcError as error:
                 out = failed(operation, request, error, self.name)
             try:
                 if out:

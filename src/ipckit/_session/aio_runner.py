@@ -60,7 +60,7 @@ class Runner:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._task = self._task_maker()
         self.starts: dict[Entry, Start] = {
-            entry: self._start(entry)
+            entry: self._start(entry, one.servant)
             for one in (dispatcher, *dispatcher.beside)
             for entry in one.entries.values()
         }
@@ -105,9 +105,9 @@ class Runner:
 
         return invoke
 
-    def _start(self, entry: Entry) -> Start:
+    def _start(self, entry: Entry, servant: object) -> Start:
         operation = entry.operation
-        method = getattr(self.dispatcher.servant, operation.name, None)
+        method = getattr(servant, operation.name, None)
         is_async = operation.is_async or inspect.iscoroutinefunction(method)
         if is_async or self._turn is not None:
             return self._as_task(entry, self._awaitable(entry, is_async=is_async))

@@ -7,7 +7,7 @@ import functools
 import logging
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ipckit._session.aio_link import AioLink
 from ipckit._session.aio_stream import DescriptorStream
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ipckit._session.aio_runner import Runner
     from ipckit._session.wire import Wire
 
-__all__ = ["AioServer", "AioStreamServer"]
+__all__ = ["AioServer", "AioStreamServer", "Starting"]
 
 log: Final = logging.getLogger("ipckit.server")
 
@@ -42,6 +42,13 @@ class AioServer(Protocol):
     def refuse(self) -> None: ...
     async def settle(self) -> None: ...
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """A server with something to be awaited before clients can find it; once more does nothing."""
+
+    async def started(self) -> None: ...
 
 
 class AioStreamServer:

@@ -13,7 +13,8 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ipckit import _deadline
-from ipckit._contract import Contract, Operation, arguments_struct
+from ipckit._contract import Contract, Operation, arguments_struct, undeclared
+from ipckit._proxy import asked_by_name
 from ipckit._session.link import SUBSCRIBE, UNSUBSCRIBE, Link
 from ipckit.errors import BadArguments, ConnectionLost, Fault, IpcError
 from ipckit.transports._open import dial
@@ -111,7 +112,14 @@ class ClientSession:
         return call
 
     def call(self, name: str, args: Sequence[Any]) -> Any:
-        """Call by name, without a contract."""
+        """Call by name; what is declared to be raised comes as a fault, as to any such call."""
+        contract = self._wire.contract
+        if contract is not None:
+            operation, checked = asked_by_name(contract, name, args)
+            try:
+                return self.bind(operation, f"{contract.name}.{name}")(checked)
+            except operation.raises as error:
+                raise undeclared(error) from None
         operation = Operation(name, (), Any, arguments_struct(name, []))
         return self._link().call(self._wire.client(operation, name), list(args))
 

@@ -186,7 +186,7 @@ class DatagramServer:
             arguments = operation.arguments(request, self._limits.nesting)
             return operation.result(request.id, invoke(arguments))
         except IpcError as error:
-            return failed(found[0] if found else self._wire, request, error, str(self.address))
+            return self._failed(request, error)
 
     def _notified(self, message: Any, source: Any) -> None:
         try:
@@ -207,7 +207,11 @@ class DatagramServer:
     # What is sent
 
     def _failure(self, request: Any, error: IpcError) -> bytes:
-        return datagram(failed(self._wire, request, error, str(self.address)), ROOM, "the fault")
+        return datagram(self._failed(request, error), ROOM, "the fault")
+
+    def _failed(self, request: Any, error: IpcError) -> Out:
+        found = self._entries.get(request.method)
+        return failed(found[0] if found else self._wire, request, error, str(self.address))
 
     def _fitted(self, request: Any, out: Out) -> bytes:
         """Return a reply as one datagram; one that is too large becomes a fault that says so."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from ipckit._contract import Operation
+    from ipckit._contract import Contract, Operation
     from ipckit._dispatch import Dispatcher, Entry
     from ipckit.errors import Fault
 
@@ -125,3 +125,5 @@ class Wire:
     """What requests may name by their method."""
     otherwise: Callable[[Any], Out] | None = None
     """Answers a request that names none of these; by default subscriptions and a fault do."""
+    contract: Contract | None = None
+    """What says how a call by name is written, where names and values alone do not."""

@@ -29,9 +29,7 @@ import codecs
 import ctypes
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-import msgspec
-
-from ipckit._annotations import NATIVE, bad_arguments
+from ipckit._annotations import refuse_wrong
 from ipckit._capabilities import Capabilities
 from ipckit._cdata import Layout
 from ipckit._cprototype import HINTS, Prototype
@@ -70,6 +68,7 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = {
         callbacks=True,
         discovery=False,
         deadline=False,
+        variants=False,
         untyped=False,
         reverse_calls=False,
     )
@@ -126,7 +125,7 @@ class LibraryChannel:
             try:
                 return function(args)
             except MarshalError:
-                _check(operation, args)
+                refuse_wrong(args, operation.arguments, [p.name for p in operation.parameters])
                 raise
 
         return call
@@ -168,17 +167,6 @@ def _prototype(contract: Contract, operation: Operation, encoding: str) -> Proto
     if _is_no_encoding(chosen):
         raise ContractError(f"{where}: {chosen!r} is no encoding of text that ends at a NUL")
     return Prototype(operation, where, hints, Layout(chosen))
-
-
-def _check(operation: Operation, args: Any) -> None:
-    """Raise BadArguments if what C cannot take is not what the contract says, inside a record."""
-    try:
-        values = msgspec.to_builtins(args, builtin_types=NATIVE)
-        msgspec.convert([*values], operation.arguments, builtin_types=NATIVE)
-    except msgspec.ValidationError as error:
-        raise bad_arguments(error, [p.name for p in operation.parameters]) from None
-    except (TypeError, ValueError, RecursionError):
-        return  # it has no plain value to be checked, as functions have none
 
 
 def _loaded(address: Address) -> ctypes.CDLL:

@@ -49,13 +49,13 @@ if TYPE_CHECKING:
 _TCP: Final = Capabilities(
     integers=(-(2**63), 2**64 - 1),
     plain_integers=(-(2**63), 2**63 - 1),
-    fault_details=True,
     signals=None,
     discovery=False,
     reverse_calls=False,
     many_servants=True,
     registration=True,
     admission=True,
+    variants=False,
     untyped=False,
 )
 CAPABILITIES: Final[Mapping[str, Capabilities]] = {
@@ -121,16 +121,8 @@ def _asking(address: Address, options: Options) -> Wire:
     credentials, faults = _credentials(address), _is_ours(contract)
 
     def client(operation: Operation, where: str) -> sunrpc.ClientOperation:
-        try:
-            number = numbers[operation.name]
-        except KeyError:
-            known = ", ".join(numbers)
-            raise NotSupported(
-                f"{contract.name} has no {operation.name!r}; it has {known}"
-            ) from None
-        procedure = sunrpc.Procedure(*version, number)
-        known_operation = contract.operations[operation.name]
-        return _client(known_operation, where, procedure, framing, credentials, faults)
+        procedure = sunrpc.Procedure(*version, numbers[operation.name])
+        return _client(operation, where, procedure, framing, credentials, faults)
 
     return Wire(
         connection=sunrpc.Protocol,
@@ -141,6 +133,7 @@ def _asking(address: Address, options: Options) -> Wire:
         result=_nothing,
         failure=_nothing,
         entries=lambda _: {},
+        contract=contract,
     )
 
 

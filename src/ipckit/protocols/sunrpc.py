@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
-from ipckit._annotations import bounded, nullable
+from ipckit._annotations import bounded, nullable, refuse_wrong
 from ipckit._contract import typed_exceptions
-from ipckit.errors import BadArguments, ContractError, Fault, IpcError, fault
+from ipckit.errors import BadArguments, ContractError, Fault, IpcError, MarshalError, fault
 from ipckit.protocols.sunrpc_messages import (
     Accept,
     AuthStat,
@@ -184,10 +184,16 @@ class ClientOperation:
         self.decode: Callable[[Any], Any] = lone if bounded(operation.result) else _no_shortcut
 
     def request(self, identity: int, args: Sequence[Any] | msgspec.Struct) -> Out:
-        """Return the octets of a call; raises MarshalError for what does not fit the types."""
+        """Return the octets of a call; raises BadArguments, or MarshalError for what XDR lacks."""
         if type(args) is not self._arguments:
             args = self._bound(args)
-        return self._framing(self._parameters.parts(args, _XID.pack(identity) + self._head))
+        head = _XID.pack(identity) + self._head
+        try:
+            return self._framing(self._parameters.parts(args, head))
+        except MarshalError:
+            names = [name for _, name, _ in _fields(self._parameters.shape)]
+            refuse_wrong(args, self._arguments, names)
+            raise
 
     def notification(self, args: Sequence[Any] | msgspec.Struct) -> Out:
         """Return the octets of a call that nobody answers."""

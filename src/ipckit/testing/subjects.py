@@ -7,6 +7,8 @@ are asked for only to see them refused. Nothing here knows which wire it is serv
 from __future__ import annotations
 
 import collections
+import inspect
+import itertools
 import os
 import signal
 import threading
@@ -108,13 +110,17 @@ class Faults:
         """Return what the annotation does not allow."""
         return "text"  # type: ignore[return-value]
 
-    def unserializable(self) -> list[Any]:
-        """Return what no wire carries."""
-        return [object()]
-
     def surrogate(self) -> str:
         """Return text that has no UTF-8 form."""
         return "\ud800"
+
+
+class Unsayable:
+    """A result of which the annotation says nothing."""
+
+    def unserializable(self) -> list[Any]:
+        """Return what no wire carries."""
+        return [object()]
 
 
 def _until_there(path: str) -> None:
@@ -313,6 +319,7 @@ CONTRACTS: tuple[type, ...] = (
     Variants,
     Keywords,
     Faults,
+    Unsayable,
     Oneways,
     Counting,
     Life,
@@ -321,6 +328,22 @@ CONTRACTS: tuple[type, ...] = (
     Callbacks,
     Callers,
 )
+
+
+def _number(contracts: tuple[type, ...]) -> None:
+    """Give every operation a number of its own, by which a client of any part of them calls it.
+
+    Only Sun RPC calls by number: the others leave its hints alone.
+    """
+    numbers = itertools.count(1)
+    for contract in contracts:
+        for member in vars(contract).values():
+            accessors = (member.fget, member.fset) if isinstance(member, property) else (member,)
+            for function in filter(inspect.isfunction, accessors):
+                ipckit.hint("sunrpc", procedure=next(numbers))(function)
+
+
+_number(CONTRACTS)
 
 
 class Subject(
@@ -341,6 +364,7 @@ class Subject(
     Variants,
     Keywords,
     Faults,
+    Unsayable,
     Oneways,
     Counting,
     Life,

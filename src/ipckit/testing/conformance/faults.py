@@ -8,7 +8,7 @@ import pytest
 
 from ipckit.errors import Fault, LimitExceeded, MarshalError
 from ipckit.testing.rig import asked_of, serves, speaks
-from ipckit.testing.subjects import Faults, Overdrawn
+from ipckit.testing.subjects import Faults, Overdrawn, Unsayable
 
 if TYPE_CHECKING:
     from ipckit.testing.rig import Rig
@@ -66,10 +66,19 @@ def test_no_traceback_leaves_the_server(subject: Any) -> None:
 
 @asked_of(serves)
 @speaks(Faults)
-@pytest.mark.parametrize("operation", ["broken_promise", "unserializable", "surrogate"])
+@pytest.mark.parametrize("operation", ["broken_promise", "surrogate"])
 def test_a_result_that_cannot_cross_is_a_fault(subject: Any, operation: str) -> None:
     with pytest.raises(Fault) as fault:
         getattr(subject, operation)()
+    assert fault.value.kind == "MarshalError"
+    assert subject.text("next") == "next"
+
+
+@asked_of(serves)
+@speaks(Unsayable)
+def test_a_result_of_no_type_that_crosses_is_a_fault(subject: Any) -> None:
+    with pytest.raises(Fault) as fault:
+        subject.unserializable()
     assert fault.value.kind == "MarshalError"
     assert subject.text("next") == "next"
 

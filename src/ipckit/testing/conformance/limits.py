@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ipckit.errors import BadArguments, IpcError, LimitExceeded, TransportError, Unavailable
-from ipckit.testing.echoes import Variants
+from ipckit.testing.echoes import Tree, Trees, Variants
 from ipckit.testing.rig import asked_of, eventually, serves, speaks
 
 if TYPE_CHECKING:
@@ -19,41 +19,42 @@ if TYPE_CHECKING:
     from ipckit.testing.rig import Rig
 
 
-def nest(depth: int) -> Any:
-    """Return lists inside lists."""
-    value: list[Any] = []
+def echo_nested(rig: Rig, subject: Any, depth: int) -> None:
+    """Have a value of that depth echoed: lists in lists, or records in records of one type."""
+    lists = rig.fits(Variants)
+    value: Any = [] if lists else Tree(0)
     for _ in range(depth - 1):
-        value = [value]
-    return value
+        value = [value] if lists else Tree(0, [value])
+    assert (subject.anything if lists else subject.tree)(value) == value
 
 
-@speaks(Variants)
-def test_nesting_within_the_limit_is_carried(subject: Any) -> None:
-    assert subject.anything(nest(50)) == nest(50)
+@speaks(Trees)
+def test_nesting_within_the_limit_is_carried(subject: Any, rig: Rig) -> None:
+    echo_nested(rig, subject, 50)
 
 
 @asked_of(serves)
 def test_arguments_nested_over_the_limit_are_refused(rig: Rig) -> None:
     with rig.serving(nesting=10) as served, rig.connect(address=served.address) as subject:
-        assert subject.anything(nest(5)) == nest(5)
+        echo_nested(rig, subject, 5)
         with pytest.raises((BadArguments, LimitExceeded)):
-            subject.anything(nest(15))
+            echo_nested(rig, subject, 15)
     with rig.connect() as subject:
         assert subject.text("next") == "next"
 
 
-@speaks(Variants)
+@speaks(Trees)
 def test_a_reply_nested_over_the_limit_is_refused(subject: Any, rig: Rig) -> None:
     with rig.connect(limits=rig.limits(nesting=10)) as subject:
-        assert subject.anything(nest(5)) == nest(5)
+        echo_nested(rig, subject, 5)
         with pytest.raises(LimitExceeded):
-            subject.anything(nest(15))
+            echo_nested(rig, subject, 15)
 
 
-@speaks(Variants)
+@speaks(Trees)
 def test_nesting_without_end_is_refused(subject: Any, rig: Rig) -> None:
     with rig.connect() as subject, pytest.raises(IpcError):
-        subject.anything(nest(5_000))
+        echo_nested(rig, subject, 5_000)
     assert rig.proxy.text("next") == "next"
 
 
