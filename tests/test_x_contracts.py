@@ -18,6 +18,7 @@ import ipckit
 from ipckit._contract import contract_of
 from ipckit.cli import main
 from ipckit.contracts import files, x
+from ipckit.contracts.modules import contracts
 from ipckit.errors import ContractError, NotSupported
 from ipckit.examples.calculator import Calculator
 from ipckit.protocols.xdr import codec_of
@@ -75,7 +76,7 @@ def debian() -> None:
 
 
 def contracts_of(path: Path) -> dict[str, type]:
-    return x.contracts(x.load(path))
+    return contracts(ipckit.load(path))
 
 
 def test_simp_is_the_python_that_a_person_would_write() -> None:
@@ -101,8 +102,8 @@ def test_contracts_for_asyncio_have_coroutines() -> None:
 @pytest.mark.usefixtures("debian")
 @each_of_debian
 def test_each_file_of_debian_compiles_and_the_codec_takes_all_of_its_types(path: Path) -> None:
-    module = x.load(path)
-    for contract in x.contracts(module).values():
+    module = ipckit.load(path)
+    for contract in contracts(module).values():
         contract_of(contract)
     assert all(codec_of(kind) for kind in types_of(module))
 

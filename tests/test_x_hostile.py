@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ipckit
 from ipckit.contracts import x
+from ipckit.contracts.modules import contracts
 from ipckit.errors import ContractError, IpcError
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def mutated(seed: int) -> str:
 def compiled_or_refused(path: Path, text: str) -> None:
     path.write_text(text)
     try:
-        for contract in x.contracts(x.load(path)).values():
+        for contract in contracts(ipckit.load(path)).values():
             x.text(contract)
     except IpcError:
         return
@@ -75,7 +77,7 @@ def test_ten_thousand_mutated_files_raise_only_our_errors(part: int, tmp_path: P
 def test_any_text_raises_only_our_errors(tmp_path: Path, text: str) -> None:
     (tmp_path / "it.x").write_text(text, encoding="utf-8", errors="replace")
     try:
-        x.load(tmp_path / "it.x")
+        ipckit.load(tmp_path / "it.x")
     except ContractError:
         return
 
@@ -147,7 +149,7 @@ def test_includes_are_so_deep_and_no_deeper(tmp_path: Path) -> None:
 def test_a_long_chain_of_types_is_no_deep_one(tmp_path: Path) -> None:
     chain = "".join(f"typedef A{n + 1} A{n}<>;" for n in range(3000)) + "struct A3000 { int a; };"
     (tmp_path / "it.x").write_text(chain)
-    assert x.load(tmp_path / "it.x").A3000(1).a == 1
+    assert ipckit.load(tmp_path / "it.x").A3000(1).a == 1
 
 
 def test_a_device_without_end_is_refused() -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import ipckit
 from ipckit._contract import contract_of
 from ipckit.contracts import x
+from ipckit.contracts.modules import contracts
 from ipckit.errors import ContractError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def loaded(text: str, **options: Any) -> ModuleType:
     with open("simp.x", "w", encoding="utf-8") as file:
         file.write(text)
-    return x.load("simp.x", **options)
+    return ipckit.load("simp.x", **options)
 
 
 def refused(text: str) -> str:
@@ -120,7 +122,7 @@ def test_an_error_in_an_included_file_names_that_file(here: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(ContractError, match=r"^none.x: No such file or directory$"):
-        x.load("none.x")
+        ipckit.load("none.x")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_types_inside_types_are_called_after_their_place() -> None:
 
 def test_a_pointer_to_a_pointer_is_a_list_of_at_most_one() -> None:
     text = "struct a { int b; }; typedef a *one; typedef one *two;"
-    assert x.contracts(loaded(text)) == {}
+    assert contracts(loaded(text)) == {}
     assert "two: TypeAlias = Annotated[list[one], Meta(max_length=1)]" in x.python("simp.x")
 
 
@@ -232,7 +234,7 @@ def test_several_arguments_have_their_names_or_their_places() -> None:
 def test_several_programs_may_call_their_versions_alike() -> None:
     other = SIMP.replace(" P ", " Q ").replace("7", "8")
     module = loaded(SIMP % "int" + other % "void")
-    assert list(x.contracts(module)) == ["P_V", "Q_V"]
+    assert list(contracts(module)) == ["P_V", "Q_V"]
     assert contract_of(module.Q_V).hints["sunrpc"]["version_name"] == "V"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from x_debian import DEBIAN, OBSERVATORY, SIMP, require_debian, types_of
 
-from ipckit.contracts import x
+import ipckit
 from ipckit.protocols.xdr import codec_of
 from ipckit.protocols.xdr_shapes import (
     Arm,
@@ -90,7 +90,7 @@ def _numbers(union: Union, arm: Arm) -> list[int]:
 @pytest.mark.parametrize("path", [*DEBIAN, SIMP, OBSERVATORY], ids=lambda path: path.stem)
 def test_values_of_each_type_come_back_as_they_were(path: Path) -> None:
     require_debian()
-    for kind in types_of(x.load(path)):
+    for kind in types_of(ipckit.load(path)):
         codec = codec_of(kind)
         values = Values(f"{path.stem} {kind.__name__}")
         for _ in range(20):

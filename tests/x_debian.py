@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from requirements import require_program
 
-from ipckit.contracts import x
+from ipckit.contracts.modules import contracts
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -40,6 +40,6 @@ def require_debian() -> None:
 
 def types_of(module: ModuleType) -> list[Any]:
     """Return the classes of a module that are no contracts."""
-    found = x.contracts(module).values()
+    found = contracts(module).values()
     classes = [v for v in vars(module).values() if isinstance(v, type)]
     return [c for c in classes if c.__module__ == module.__name__ and c not in found]

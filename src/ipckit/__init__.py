@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ipckit import aio as aio
     from ipckit import process as process
     from ipckit import transports as transports
+    from ipckit.contracts.files import load as load
 
 __all__ = [
     "Connection",
@@ -37,6 +38,7 @@ __all__ = [
     "connect",
     "errors",
     "hint",
+    "load",
     "oneway",
     "peer",
     "process",
@@ -48,14 +50,18 @@ __all__ = [
 ]
 __all__ += errors.__all__
 
-_LAZY = frozenset({"aio", "process", "transports"})
+_LAZY_MODULES = frozenset({"aio", "process", "transports"})
 
 
 if not TYPE_CHECKING:  # a type checker that sees it takes every lazy module for Any
 
     def __getattr__(name: str) -> Any:
-        if name in _LAZY:
+        if name in _LAZY_MODULES:
             import importlib
 
             return importlib.import_module(f"ipckit.{name}")
+        if name == "load":
+            from ipckit.contracts.files import load
+
+            return load
         raise AttributeError(f"module 'ipckit' has no attribute {name!r}")

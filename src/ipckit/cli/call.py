@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ipckit import _registry
 from ipckit._annotations import NATIVE, bad_arguments
 from ipckit._api import Connection, connect, open_channel
 from ipckit._contract import Contract, Operation
@@ -19,7 +20,7 @@ from ipckit._options import Options
 from ipckit.cli.commands import UsageError
 from ipckit.cli.credentials import add_password_option, add_tls_options, tls_of, with_password
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import contract_from
+from ipckit.cli.imports import contract_at
 from ipckit.cli.terminal import print_json, print_value
 from ipckit.contracts import introspection
 from ipckit.errors import Fault, IpcError, TransportError
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     address = with_password(options.address, options.password_file)
     with timeout(options.timeout):
         if options.contract is not None:
-            result = _with_contract(address, options, contract_from(options.contract))
+            result = _with_contract(address, options, contract_at(options.contract, address))
         else:
             result = _without_contract(address, options)
     (print_json if options.json else print_value)(result)
@@ -99,9 +100,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_contract(address: str, options: argparse.Namespace, contract: Contract) -> Any:
-    operation = contract.operations.get(options.operation)
+    operations = _by_file_names(contract, _registry.find(address)[0].mechanism)
+    operation = operations.get(options.operation)
     if operation is None:
-        raise UsageError(_unknown(contract.name, options.operation, contract.operations))
+        raise UsageError(_unknown(contract.name, options.operation, operations))
     arguments = _checked(operation, options.arguments)
     told = Options(timeout=options.timeout, tls=tls_of(options), contract=contract)
     channel = open_channel(address, told, None)
@@ -112,6 +114,14 @@ def _with_contract(address: str, options: argparse.Namespace, contract: Contract
         raise Fault(type(error).__name__, str(error), fields) from None
     finally:
         channel.close()
+
+
+def _by_file_names(contract: Contract, mechanism: str) -> dict[str, Operation]:
+    """Return the operations by the names of the contract's file, which Python may not take."""
+    return {
+        operation.hints.get(mechanism, {}).get("name", name): operation
+        for name, operation in contract.operations.items()
+    }
 
 
 def _checked(operation: Operation, texts: Sequence[str]) -> msgspec.Struct:

@@ -13,9 +13,9 @@ from ipckit._deadline import timeout
 from ipckit.cli.call import add_connection_options
 from ipckit.cli.credentials import tls_of, with_password
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import contract_from
+from ipckit.cli.imports import contracts_from
 from ipckit.cli.terminal import escaped, print_json
-from ipckit.contracts import introspection, openrpc, targets
+from ipckit.contracts import files, introspection, openrpc, targets
 from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:
@@ -48,18 +48,20 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what is offered."""
-    offered = _offer(options)
+    offers = _offers(options)
     if options.json:
-        print_json(_document(offered))
+        print_json(_document(files.only(options.what, offers)))
     else:
-        print(escaped("\n".join(_lines(offered))))
+        print(escaped("\n\n".join("\n".join(_lines(offered)) for offered in offers.values())))
     return DONE
 
 
-def _offer(options: argparse.Namespace) -> introspection.Offer:
+def _offers(options: argparse.Namespace) -> dict[str, introspection.Offer]:
+    """Return what is offered, by what names each alone: a file may hold several contracts."""
     text = options.what
-    if Path(text).is_file() or (targets.is_target(text) and not _is_address(text)):
-        return introspection.Offer(contract_from(text))
+    if not _is_address(text) and (_is_file(text) or targets.is_target(text)):
+        found = contracts_from(text)
+        return {name: introspection.Offer(contract) for name, contract in found.items()}
     address = with_password(text, options.password_file)
     with timeout(options.timeout):
         connection = connect(address, timeout=options.timeout, tls=tls_of(options))
@@ -69,7 +71,11 @@ def _offer(options: argparse.Namespace) -> introspection.Offer:
             connection.close()
     if offered is None:
         raise NotSupported("the peer answers no question about its operations")
-    return offered
+    return {text: offered}
+
+
+def _is_file(text: str) -> bool:
+    return ":" not in text or Path(text).is_file()
 
 
 def _is_address(text: str) -> bool:

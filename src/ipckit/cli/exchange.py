@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from ipckit.cli.commands import UsageError
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import contract_from
+from ipckit.cli.imports import contracts_from
 from ipckit.cli.terminal import escaped
+from ipckit.contracts import files
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from ipckit._contract import Contract
     from ipckit.cli.commands import Commands
@@ -43,10 +45,11 @@ def add(commands: Commands) -> None:
     parser = commands.add(
         "import",
         run_import,
-        "write a contract file (OpenRPC, .x of Sun RPC) as a Python module",
+        "write contract files (OpenRPC, .x of Sun RPC) as Python modules",
+        details="Several files are written each to a module of its name, into the folder of -o.",
         examples=[f"{_EXPORTED} && ipckit import contract.json -o contract.py"],
     )
-    parser.add_argument("target", metavar="FILE")
+    parser.add_argument("targets", metavar="FILE", nargs="+")
     parser.add_argument(
         "-I", dest="include", action="append", default=[], metavar="DIR", help="folder of includes"
     )
@@ -63,26 +66,46 @@ def _add_writing(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write a Python contract for ipckit.aio",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to a file, not to stdout")
+    parser.add_argument("-o", "--output", metavar="PATH", help="write there, not to stdout")
 
 
 def run_export(options: argparse.Namespace) -> int:
     """Write the contract in the format asked for."""
     if options.to != "python" and options.is_async:
         raise UsageError(f"--async is for --to python; {options.to} has one form")
-    contract = contract_from(options.target)
+    found = contracts_from(options.target)
+    if options.to == "x":
+        return _write(_x(found.values()), options.output)
+    contract = files.only(options.target, found)
     if options.to == "python":
-        return _write(_python(contract, options), options.output)
-    return _write((_x if options.to == "x" else _openrpc)(contract), options.output)
+        return _write(_python(contract, is_async=options.is_async), options.output)
+    return _write(_openrpc(contract), options.output)
 
 
 def run_import(options: argparse.Namespace) -> int:
-    """Write the contract file as Python."""
-    if options.target.endswith(".x"):
-        return _write(_from_x(options), options.output)
-    if options.include or options.defines:
-        raise UsageError("-I and -D are for .x files")
-    return _write(_python(contract_from(options.target), options), options.output)
+    """Write each contract file as Python."""
+    defines = {
+        name: value if equals else "1"
+        for name, equals, value in (text.partition("=") for text in options.defines)
+    }
+    texts = {
+        target: files.source(
+            target, include=options.include, defines=defines, is_async=options.is_async
+        )
+        for target in options.targets
+    }
+    into = Path(options.output or "")
+    if options.output is None or not into.is_dir():
+        if len(texts) > 1:
+            raise UsageError("several files are written into a folder; name it by -o FOLDER")
+        return _write(next(iter(texts.values())), options.output)
+    modules = {target: into / f"{Path(target).stem}.py" for target in texts}
+    for target, module in modules.items():
+        if [*modules.values()].count(module) > 1:
+            raise UsageError(f"{target}: another of these files is written to {module} too")
+    for target, module in modules.items():
+        _write(texts[target], str(module))
+    return DONE
 
 
 def _openrpc(contract: Contract) -> str:
@@ -91,28 +114,16 @@ def _openrpc(contract: Contract) -> str:
     return json.dumps(openrpc.document(contract), indent=2) + "\n"
 
 
-def _python(contract: Contract, options: argparse.Namespace) -> str:
+def _python(contract: Contract, *, is_async: bool) -> str:
     from ipckit.contracts import python
 
-    return python.source(contract, is_async=options.is_async)
+    return python.source(contract, is_async=is_async)
 
 
-def _x(contract: Contract) -> str:
+def _x(contracts: Iterable[Contract]) -> str:
     from ipckit.contracts import x
 
-    return x.text(contract)
-
-
-def _from_x(options: argparse.Namespace) -> str:
-    from ipckit.contracts import x
-
-    defines = {
-        name: value if equals else "1"
-        for name, equals, value in (text.partition("=") for text in options.defines)
-    }
-    return x.python(
-        options.target, include=options.include, defines=defines, is_async=options.is_async
-    )
+    return x.text(*contracts)
 
 
 def _write(text: str, path: str | None) -> int:

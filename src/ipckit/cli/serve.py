@@ -11,7 +11,7 @@ from ipckit._address import Address
 from ipckit._api import serve
 from ipckit.cli.credentials import add_password_option, add_tls_options, tls_of, with_password
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import loaded
+from ipckit.cli.imports import class_from, loaded
 from ipckit.cli.terminal import escaped
 from ipckit.errors import AddressError, ContractError
 
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("target", metavar="TARGET", help="module:Name or path/file.py:Name")
     parser.add_argument("addresses", metavar="ADDRESS", nargs="+")
-    parser.add_argument("--contract", metavar="TARGET", help="expose this class alone")
+    parser.add_argument("--contract", metavar="TARGET|FILE", help="expose this class alone")
     parser.add_argument("--serialize", action="store_true", help="run one operation at a time")
     parser.add_argument("--any-user", action="store_true", help="admit other users to unix sockets")
     parser.add_argument("--no-discovery", action="store_true", help="do not answer rpc.discover")
@@ -54,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal, or until nobody can come any more."""
     _log(verbose=options.verbose)
     servant = _servant(options.target)
-    contract = None if options.contract is None else loaded(options.contract)
     addresses = [with_password(text, options.password_file) for text in options.addresses]
+    contract = options.contract and class_from(options.contract, addresses[0])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:

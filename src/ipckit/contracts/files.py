@@ -1,30 +1,102 @@
-"""Contracts from files and targets: whatever a command line names a contract by."""
+"""Contract files, by their suffix, and targets: whatever a contract is named by.
+
+.x          Sun RPC (RFC 5531 and rpcgen)
+any other   an OpenRPC document
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from ipckit._contract import Contract, contract_of
-from ipckit.contracts import openrpc, targets
+from ipckit.contracts import modules, openrpc, targets
 from ipckit.errors import ContractError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
 
-__all__ = ["contract_from", "read"]
+__all__ = ["classes", "contract_from", "contracts", "load", "only", "source"]
+
+T = TypeVar("T")
 
 
-def contract_from(text: str) -> Contract:
-    """Return the contract of a target (`module:Name`), or of a contract file.
+def load(
+    path: str | os.PathLike[str],
+    *,
+    include: Sequence[str | os.PathLike[str]] = (),
+    defines: Mapping[str, str] | None = None,
+) -> ModuleType:
+    """Return a contract file (`.x` of Sun RPC, or an OpenRPC document) as a module, in memory.
+
+        simp = ipckit.load("simp.x")
+        with ipckit.connect(simp.SIMP_VERSION, "sunrpc://host:port") as peer:
+            peer.ADD(simp.operands(x=1, y=2))
+
+    It has what `ipckit import` writes, by the names of the file. `include` are the folders in which
+    `#include` looks (`-I`), `defines` the macros that hold (`-D`); both are for `.x` alone.
+
+    Raises ContractError, which for an `.x` file begins with the place: `simp.x:7:12: expected`.
+    """
+    return modules.module(source(path, include=include, defines=defines), path)
+
+
+def source(
+    path: str | os.PathLike[str],
+    *,
+    include: Sequence[str | os.PathLike[str]] = (),
+    defines: Mapping[str, str] | None = None,
+    is_async: bool = False,
+) -> str:
+    """Return the Python text of a contract file, its contracts for asyncio if so asked.
 
     Raises ContractError.
     """
+    if is_x(path):
+        from ipckit.contracts import x
+
+        return x.python(path, include=include, defines=defines, is_async=is_async)
+    if include or defines:
+        raise ContractError(f"{path}: folders of includes and macros (-I, -D) are for .x files")
+    from ipckit.contracts import python
+
+    return python.source(_document(path), is_async=is_async)
+
+
+def classes(text: str) -> dict[str, Any]:
+    """Return what a target (`module:Name`) names, or the contract classes of a contract file.
+
+    Each goes by the text that names it alone. Raises ContractError; what the module of a target
+    raises is raised as it is.
+    """
     if targets.is_target(text):
-        return contract_behind(targets.load(text))
-    return read(text)
+        return {text: targets.load(text)}
+    return _of_file(text, modules.contracts(load(text)))
+
+
+def contracts(text: str) -> dict[str, Contract]:
+    """Return the contracts of a target or of a contract file, as `classes` does."""
+    if not targets.is_target(text) and not is_x(text):
+        return {text: _document(text)}
+    return {name: contract_behind(found) for name, found in classes(text).items()}
+
+
+def contract_from(text: str) -> Contract:
+    """Return the contract of a target, or of a contract file that has one. Raises ContractError."""
+    return only(text, contracts(text))
+
+
+def only(text: str, found: Mapping[str, T]) -> T:
+    """Return the one that there is; raises ContractError that lists them if not."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        raise ContractError(f"{text} has no program, so nothing to call")
+    raise ContractError(f"{text} has several contracts; name one: {', '.join(found)}")
 
 
 def contract_behind(found: Any) -> Contract:
@@ -33,17 +105,21 @@ def contract_behind(found: Any) -> Contract:
     return contract_of(found if is_class else type(found))
 
 
-def read(path: str | os.PathLike[str]) -> Contract:
-    """Return the contract of a contract file: an OpenRPC document, or an `.x` file of one version.
+def is_x(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is read as Sun RPC's."""
+    return Path(path).suffix == ".x"
 
-    Raises ContractError.
-    """
-    if Path(path).suffix == ".x":
-        return _only(path)
+
+def _of_file(path: str, found: Mapping[str, type]) -> dict[str, Any]:
+    return {f"{path}:{name}": contract for name, contract in found.items()}
+
+
+def _document(path: str | os.PathLike[str]) -> Contract:
+    """Return the contract of an OpenRPC document."""
     try:
         text = Path(path).read_bytes()
-    except OSError as error:
-        raise ContractError(f"{path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ContractError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -52,15 +128,3 @@ def read(path: str | os.PathLike[str]) -> Contract:
         return openrpc.contract(document)
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
-
-
-def _only(path: str | os.PathLike[str]) -> Contract:
-    from ipckit.contracts import x
-
-    found = x.contracts(x.load(path))
-    if len(found) == 1:
-        return contract_of(*found.values())
-    if not found:
-        raise ContractError(f"{path} has no program, so nothing to call")
-    ways = ", ".join(f"{path}:{name}" for name in found)
-    raise ContractError(f"{path} has several contracts; name one: {ways}")

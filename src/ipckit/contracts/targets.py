@@ -64,9 +64,9 @@ def _module(name: str) -> ModuleType:
 def _file(text: str) -> ModuleType:
     path = Path(text)
     if path.suffix == ".x":
-        from ipckit.contracts import x
+        from ipckit.contracts import modules, x
 
-        return x.load(path)
+        return modules.module(x.python(path), path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ContractError(f"there is no file {text}")
