@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from requirements import require_program
 
 from ipckit import _recipes, _registry, _tour, examples
 from ipckit._recipes import Pair, Recipe, Transcript
+from ipckit.contracts import x
 
 FOLDER = Path(examples.__path__[0])
 RECIPES = _recipes.recipes()
@@ -28,8 +28,11 @@ SHARED = {
     "ipckit.aio",
     "ipckit.examples.bc",
     "ipckit.examples.calculator",
+    "ipckit.examples.oscilloscope",
     "ipckit.examples.router",
+    "ipckit.examples.scope",
     "ipckit.examples.scpi",
+    "ipckit.examples.simp",
     "ipckit.types",
     "ipckit.process",
 }
@@ -39,9 +42,6 @@ SHARED = {
 def pair(request: pytest.FixtureRequest) -> Pair:
     """A pair for which everything is here."""
     pair: Pair = request.param
-    for recipe in pair.recipes:
-        for program, package in recipe.needs:
-            require_program(program, package)
     absent = _tour.missing(pair)
     if absent and os.environ.get("IPCKIT_REQUIRE") == "all":
         pytest.fail(absent)
@@ -78,7 +78,7 @@ def test_every_mechanism_has_recipes_with_ipckit_and_without(row: _registry.Row)
     )
 
 
-@pytest.mark.parametrize("mechanism", ["pipe", "tcp", "unix", "xmlrpc"])
+@pytest.mark.parametrize("mechanism", ["pipe", "sunrpc", "tcp", "unix", "xmlrpc"])
 def test_a_foreign_peer_calls_every_server_of_a_mechanism(mechanism: str) -> None:
     servers = {r.name for r in RECIPES if r.group == mechanism and r.role == "server"}
     called = {p.server.name for p in _recipes.pairs() if p.foreign_peer and p.server is not None}
@@ -111,6 +111,9 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
         ("process_run_client", "process", "ipckit"),
         ("ssh_bare_client", "dialogue", "pexpect"),
         ("ssh_client", "dialogue", "pexpect"),
+        ("sunrpc_bare_client", "sunrpc", "Python"),
+        ("sunrpc_client.c", "sunrpc", "Python"),
+        ("sunrpc_scope_client", "sunrpc", "ipckit"),
         ("tcp_bare_client", "tcp", "msgpack"),
         ("tcp_client", "tcp", "ipckit"),
         ("tcp_conversation_bare_client", "tcp", "Python"),
@@ -147,7 +150,7 @@ def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> N
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)
 def test_a_recipe_names_its_file_in_its_transcript(recipe: Recipe) -> None:
-    words = " ".join(recipe.transcripts[-1].words)
+    words = " ".join(word for transcript in recipe.transcripts for word in transcript.words)
     named = recipe.path.name if recipe.path.suffix != ".py" else f"ipckit.examples.{recipe.name} "
     assert named in f"{words} "
 
@@ -159,6 +162,7 @@ def test_a_recipe_names_its_file_in_its_transcript(recipe: Recipe) -> None:
         ("memory_pair", {"calculator.py"}),
         ("pexpect_client", {"bc.py", "calculator.py"}),
         ("pipe_client.js", {"msgpackrpc.js"}),
+        ("sunrpc_client.c", {"simp.x"}),
     ],
 )
 def test_a_copied_recipe_brings_what_it_shares(name: str, shared: set[str], tmp_path: Path) -> None:
@@ -166,6 +170,11 @@ def test_a_copied_recipe_brings_what_it_shares(name: str, shared: set[str], tmp_
     subprocess.run(command, check=True, capture_output=True, timeout=30)
     own = name if "." in name else f"{name}.py"
     assert {path.name for path in tmp_path.iterdir()} == {own} | shared
+
+
+@pytest.mark.parametrize("name", ["scope", "simp"])
+def test_the_contract_beside_an_x_file_is_what_import_writes(name: str) -> None:
+    assert (FOLDER / f"{name}.py").read_text() == x.python(FOLDER / f"{name}.x")
 
 
 def test_the_tour_reports_output_that_differs_from_the_transcript() -> None:

@@ -2,10 +2,11 @@
 
 A recipe's docstring, or its opening comment in another language, holds its transcript: `$ COMMAND`,
 then what that prints, up to an empty line. A last `$` alone says that the program ends by itself.
-What stands before a server's own command is run first, in the same folder. `Needs: PROGRAM (Debian:
-PACKAGE)` names a program that must be there.
+What stands before its own command, as to compile it, is run first, in the same folder, where the
+files that it names are. `Needs: PROGRAM (Debian: PACKAGE)` names a program, or a header file by its
+path, that must be there.
 
-Which pairs with which follows from the names, `GROUP[_bare|_aio]_{server,client}.SUFFIX`: every
+Names say which pairs with which, as `GROUP[_bare|_aio|_stub]_{server,client}.SUFFIX`: every
 client of a group talks to every server of it. A `_pair` is both in one process, and a client
 without a server brings its own peer.
 """
@@ -22,14 +23,21 @@ from typing import TYPE_CHECKING, Final
 from ipckit import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Pair", "Recipe", "Transcript", "pairs", "recipes"]
+__all__ = ["Pair", "Recipe", "Transcript", "pairs", "recipes", "with_shared"]
 
-_NAME: Final = re.compile(r"(?P<group>.+?)(_(?P<flavour>bare|aio))?_(?P<role>server|client|pair)")
+_NAME: Final = re.compile(
+    r"(?P<group>.+?)(_(?P<flavour>bare|aio|stub))?_(?P<role>server|client|pair)"
+)
 _NEEDS: Final = re.compile(r"^Needs: (\S+) \(Debian: (\S+)\)$", re.MULTILINE)
 _ADDRESS: Final = re.compile(r"[a-z]+(\+[a-z]+)*:.*")
-_COMMENTS: Final = {".js": "//", ".lua": "--", ".sh": "#"}
+_COMMENTS: Final = {".c": "//", ".js": "//", ".lua": "--", ".sh": "#"}
+_SHARED: Final = re.compile(
+    r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']|\b(\w+\.x)\b",
+    re.MULTILINE,
+)
+"""How a recipe names what it shares with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Pair:
     @property
     def foreign_peer(self) -> str:
         """The program at one end that is not Python, or nothing."""
-        return self.client.needs[0][0] if self.client.needs else ""
+        return next((r.needs[0][0] for r in reversed(self.recipes) if r.needs), "")
 
 
 def recipes() -> list[Recipe]:
@@ -113,6 +121,17 @@ def pairs() -> list[Pair]:
         # Beside calls, which the transports carry over both alike, the address is all there is.
         listed += [Pair(client, server, ipv6=True) for server in servers if _is_raw(server)]
     return sorted(listed, key=_order)
+
+
+def with_shared(chosen: Iterable[Path]) -> list[Path]:
+    """Return files of recipes with all that they share with others, each once."""
+    files = list(chosen)
+    for path in files:
+        for module, script, contract in _SHARED.findall(path.read_text(encoding="utf-8")):
+            shared = path.with_name(script or contract or f"{module}.py")
+            if shared.exists() and shared not in files:
+                files.append(shared)
+    return files
 
 
 def _is_raw(recipe: Recipe) -> bool:

@@ -1,7 +1,7 @@
 """The tour: runs the recipes in pairs, as their own transcripts say, and judges what they print.
 
 Every program is a process of its own, started in an empty folder by the command that its docstring
-shows; only addresses, and the paths of Python and of the file, are put in.
+shows; only addresses and the path of Python are put in.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 import ipckit
 from ipckit import _registry
-from ipckit._recipes import Pair, Recipe, Transcript, pairs
+from ipckit._recipes import Pair, Recipe, Transcript, pairs, with_shared
 from ipckit.errors import MechanismUnavailable
 from ipckit.examples.bc import Bc
 from ipckit.examples.calculator import Calculator
+from ipckit.examples.simp import SIMP_VERSION, operands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Outcome", "end", "library", "missing", "pairs", "run"]
 
@@ -43,8 +46,8 @@ AGAIN: Final = 3.0
 """Seconds after which a program that was asked to end is asked again."""
 MEASURED: Final = 0.2
 """Seconds for which calls are counted."""
-_ASKED: Final = {"dialogue": Bc, "pexpect": Bc}
-"""The calculators whose peer the recipes of a mechanism bring with them."""
+_ASKED: Final[Mapping[str, Any]] = {"dialogue": Bc, "pexpect": Bc, "sunrpc": SIMP_VERSION}
+"""The contracts of mechanisms whose recipes have another than the calculator's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ def run(pair: Pair) -> Outcome:
 
 def library(pair: Pair) -> str:
     """Name the library that speaks the pair's wire, and its version."""
+    if not any(r.path.suffix == ".py" for r in pair.recipes):
+        return pair.foreign_peer
     ours = [r for r in pair.recipes if r.path.suffix == ".py" and r.flavour != "bare"]
     name = _library_behind(pair) if ours else next(_imported(pair.recipes), "Python")
     if name == "Python":
@@ -132,6 +137,8 @@ class _Stage:
     def play(self) -> float | None:
         """Run the pair as its transcripts say; returns the calls a second, where they count."""
         client, server = self._pair.client, self._pair.server
+        for recipe in self._pair.recipes:
+            self._lay_out(recipe)
         if server is None:
             self._converse(client, None)
             return self._rate(client.transcripts[-1].address)
@@ -142,6 +149,13 @@ class _Stage:
         with self._serving(server) as address:
             self._converse(client, address)
             return self._rate(address)
+
+    def _lay_out(self, recipe: Recipe) -> None:
+        """Put the files into the folder that a recipe's commands name, and what those share."""
+        words = " ".join(word for transcript in recipe.transcripts for word in transcript.words)
+        named = {recipe.path.with_name(name) for name in words.split() if "/" not in name}
+        for path in with_shared(path for path in sorted(named) if path.is_file()):
+            shutil.copy(path, self._folder)
 
     def _converse(self, client: Recipe, address: str | None) -> None:
         for transcript in client.transcripts:
@@ -197,8 +211,8 @@ class _Stage:
             raise _Failed(f"{name}: exit status {program.status}: {complaint}")
 
     def _argv(self, recipe: Recipe, transcript: Transcript, address: str | None) -> list[str]:
-        """Return the documented command, with the interpreter, the file and the address put in."""
-        words = [word.replace(recipe.path.name, str(recipe.path)) for word in transcript.words]
+        """Return the documented command, with the interpreter and the address put in."""
+        words: Sequence[str] = transcript.words
         if address is not None:
             words = [address if word == transcript.address else word for word in words]
         return [sys.executable if word == "python" else word for word in words]
@@ -219,17 +233,22 @@ class _Stage:
             # Its `ready` belongs into no table.
             quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh"]
             address = f"pipe:{shlex.join([*quiet, *shlex.split(address.removeprefix('pipe:'))])}"
-        return _calls_per_second(Calculator, address)
+        return _calls_per_second(_ASKED.get(client.group, Calculator), address)
 
 
-def _calls_per_second(contract: type[Calculator], address: str) -> float:
-    with ipckit.connect(contract, address) as calculator:
+def _calls_per_second(contract: Any, address: str) -> float:
+    with ipckit.connect(contract, address) as proxy:
+        call = (
+            partial(proxy.ADD, operands(2, 3))
+            if contract is SIMP_VERSION
+            else partial(proxy.add, 2, 3)
+        )
         for _ in range(20):
-            calculator.add(2, 3)
+            call()
         calls, start = 0, time.perf_counter()
         while (passed := time.perf_counter() - start) < MEASURED:
             for _ in range(20):
-                calculator.add(2, 3)
+                call()
             calls += 20
     return calls / passed
 
@@ -320,7 +339,7 @@ def missing(pair: Pair) -> str:
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     for recipe in pair.recipes:
         for program, package in recipe.needs:
-            if shutil.which(program, path=path) is None:
+            if shutil.which(program, path=path) is None and not Path("/", program).is_file():
                 return f"{program} is missing: apt-get install {package} (or make peers)"
     for library in _imported(pair.recipes):
         if importlib.util.find_spec(library) is None:

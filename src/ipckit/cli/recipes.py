@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ipckit import examples
-from ipckit._recipes import Pair, pairs, recipes
+from ipckit._recipes import Pair, pairs, recipes, with_shared
 from ipckit.cli.commands import UsageError
 from ipckit.cli.failures import DONE
 from ipckit.cli.terminal import is_terminal, print_table
@@ -22,11 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_SUFFIXES: Final = {".py", ".js", ".lua", ".sh", ".c"}
-_SHARED: Final = re.compile(
-    r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']", re.MULTILINE
-)
-"""How a recipe names what it shares with others."""
+_SUFFIXES: Final = {".py", ".js", ".lua", ".sh", ".c", ".x"}
 
 
 def add(commands: Commands) -> None:
@@ -64,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         return _copy(chosen, Path(options.copy))
     for path in chosen:
         if len(chosen) > 1:
-            print(f"{'//' if path.suffix == '.js' else '#'} --- {path.name} ---")
+            print(f"{'#' if path.suffix in ('.py', '.sh') else '//'} --- {path.name} ---")
         _show(path)
     return DONE
 
@@ -102,23 +97,12 @@ def _first_line(path: Path) -> str:
 def _copy(chosen: list[Path], folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in _with_shared(chosen):
+        for path in with_shared(chosen):
             shutil.copyfile(path, folder / path.name)
             print(folder / path.name)
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     return DONE
-
-
-def _with_shared(chosen: list[Path]) -> list[Path]:
-    """Return files with all that they share with others, each once."""
-    files = list(chosen)
-    for path in files:
-        for module, script in _SHARED.findall(path.read_text(encoding="utf-8")):
-            shared = path.with_name(script or f"{module}.py")
-            if shared.exists() and shared not in files:
-                files.append(shared)
-    return files
 
 
 def _show(path: Path) -> None:
