@@ -34,22 +34,6 @@ SYSTEM_ERROR, WEAK_AUTH, BAD_CREDENTIALS, NO_PROGRAM, BAD_ARGUMENTS, NO_ANSWER, 
 
 
 @dataclass
-class Operands:
-    x: Int32
-    y: Int32
-
-
-@ipckit.hint("sunrpc", program=555555555, version=1)
-class Simp(Protocol):
-    """simp.x by hand, to be awaited."""
-
-    @ipckit.hint("sunrpc", procedure=1)
-    async def add(self, of: Operands) -> Int32: ...
-    @ipckit.hint("sunrpc", procedure=2)
-    async def sub(self, of: Operands) -> Int32: ...
-
-
-@dataclass
 class Whoever:
     known: bool
     uid: UInt32

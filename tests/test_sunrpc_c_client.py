@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,24 +18,31 @@ from sunrpc_c import (
     SYSTEM_ERROR,
     WEAK_AUTH,
     Odd,
-    Operands,
     Programs,
-    Simp,
     Whoever,
     observatory,
     simp,
 )
 
 import ipckit
-from ipckit import aio
+from ipckit.testing.faces import FACES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from ipckit.testing.faces import Client, Face
     from ipckit.testing.processes import Served
 
+    Connect = Callable[..., Client]
+
 pytest_plugins = ["sunrpc_c_programs"]
+
+
+@pytest.fixture(params=FACES, ids=[face.name for face in FACES])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """How the programs of each face connect; calls block on both."""
+    return cast("Face", request.param).connect
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +67,19 @@ def mortal(programs: Programs, transport: str, tmp_path: Path) -> Iterator[Serve
 @pytest.mark.parametrize(
     ("x", "y", "total"), [(40, 2, 42), (2**31 - 1, 0, 2**31 - 1), (-(2**31), 0, -(2**31))]
 )
-def test_a_call_is_answered(server: str, x: int, y: int, total: int) -> None:
-    with ipckit.connect(simp.SIMP_VERSION, server) as calculator:
+def test_a_call_is_answered(connect: Connect, server: str, x: int, y: int, total: int) -> None:
+    with connect(simp.SIMP_VERSION, server) as calculator:
         assert calculator.ADD(simp.operands(x, y)) == total
 
 
-def test_calls_are_answered_on_a_loop(server: str) -> None:
-    async def main() -> list[int]:
-        async with await aio.connect(Simp, server) as calculator:
-            calls = (calculator.add(Operands(n, n)) for n in range(50))
-            return await asyncio.gather(*calls)
-
-    assert asyncio.run(main()) == [2 * n for n in range(50)]
-
-
-def test_the_address_may_have_the_numbers(server: str) -> None:
+def test_the_address_may_have_the_numbers(connect: Connect, server: str) -> None:
     sign = "?program=555555555&version=1" if "unix" in server else "/555555555/1"
-    with ipckit.connect(simp.SIMP_VERSION, server + sign) as calculator:
+    with connect(simp.SIMP_VERSION, server + sign) as calculator:
         assert calculator.SUB(simp.operands(1, 3)) == -2
 
 
-def test_numbers_of_every_width_come_from_c_as_they_are(server: str) -> None:
-    with ipckit.connect(observatory.OBSERVATORY_2, server) as peer:
+def test_numbers_of_every_width_come_from_c_as_they_are(connect: Connect, server: str) -> None:
+    with connect(observatory.OBSERVATORY_2, server) as peer:
         found = peer.READ("1000").found
     assert len(found) == 1000
     assert found[1] == observatory.reading(
@@ -90,9 +87,9 @@ def test_numbers_of_every_width_come_from_c_as_they_are(server: str) -> None:
     )
 
 
-def test_each_arm_of_a_union_comes_from_c(server: str) -> None:
+def test_each_arm_of_a_union_comes_from_c(connect: Connect, server: str) -> None:
     for version in (observatory.OBSERVATORY_1, observatory.OBSERVATORY_2):
-        with ipckit.connect(version, server) as peer:
+        with connect(version, server) as peer:
             assert peer.READ("0") == observatory.report_NO_PROBLEM([])
             asleep = observatory.problem.ASLEEP
             assert peer.READ("asleep") == observatory.report_TOO_MANY(asleep, 2**32 - 1)
@@ -106,9 +103,9 @@ def noted(first: Any) -> Iterator[int]:
         first = first.next
 
 
-def test_a_long_list_comes_from_c_without_recursion(server: str) -> None:
+def test_a_long_list_comes_from_c_without_recursion(connect: Connect, server: str) -> None:
     count = 2000 if "udp" in server else 20_000
-    with ipckit.connect(observatory.OBSERVATORY_2, server) as peer:
+    with connect(observatory.OBSERVATORY_2, server) as peer:
         assert [*noted(peer.NOTES(str(count)))] == [*reversed(range(count))]
         assert peer.NOTES("0") is None
 
@@ -142,7 +139,7 @@ _stations = st.builds(
 )
 
 
-def test_whatever_fits_the_types_comes_back_from_c_as_it_was(server: str) -> None:
+def test_whatever_fits_the_types_comes_back_from_c_as_it_was(connect: Connect, server: str) -> None:
     @settings(
         max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
@@ -153,23 +150,25 @@ def test_whatever_fits_the_types_comes_back_from_c_as_it_was(server: str) -> Non
         assert peer.REGISTER(station) is False
         assert peer.FIND(station.called) == station
 
-    with ipckit.connect(observatory.OBSERVATORY_2, server) as peer:
+    with connect(observatory.OBSERVATORY_2, server) as peer:
         comes_back()
 
 
-def test_octets_cross_up_to_what_the_transport_carries(server: str) -> None:
+def test_octets_cross_up_to_what_the_transport_carries(connect: Connect, server: str) -> None:
     most = 60_000 if "udp" in server else 3_000_000
-    with ipckit.connect(Odd, server) as peer:
+    with connect(Odd, server) as peer:
         for size in (0, 1, 8_000, 9_001, 40_003, most):
             assert peer.same(bytes(range(256)) * (size // 256) + bytes(size % 256)) == (
                 bytes(range(256)) * (size // 256) + bytes(size % 256)
             )
 
 
-def test_what_no_datagram_holds_does_not_leave(programs: Programs, tmp_path: Path) -> None:
+def test_what_no_datagram_holds_does_not_leave(
+    connect: Connect, programs: Programs, tmp_path: Path
+) -> None:
     with (
         programs.serving("udp", tmp_path) as served,
-        ipckit.connect(Odd, served.address) as peer,
+        connect(Odd, served.address) as peer,
         pytest.raises(ipckit.LimitExceeded, match=r"of 65548 octets is over the limit of 65507"),
     ):
         peer.same(bytes(65_504))
@@ -178,39 +177,39 @@ def test_what_no_datagram_holds_does_not_leave(programs: Programs, tmp_path: Pat
 # --- Who calls, and one-way -------------------------------------------------------------------
 
 
-def test_without_credentials_c_sees_nobody(server: str) -> None:
-    with ipckit.connect(Odd, server) as peer:
+def test_without_credentials_c_sees_nobody(connect: Connect, server: str) -> None:
+    with connect(Odd, server) as peer:
         assert peer.who() == Whoever(False, 0, 0, [], "")
 
 
-def test_c_sees_who_calls(server: str) -> None:
+def test_c_sees_who_calls(connect: Connect, server: str) -> None:
     query = "?auth=sys&uid=4294967295&gid=0&gids=1,2,4294967294&machine=pc"
-    with ipckit.connect(Odd, server + query) as peer:
+    with connect(Odd, server + query) as peer:
         assert peer.who() == Whoever(True, 2**32 - 1, 0, [1, 2, 2**32 - 2], "pc")
 
 
-def test_as_many_groups_as_credentials_hold_are_seen_by_c(server: str) -> None:
+def test_as_many_groups_as_credentials_hold_are_seen_by_c(connect: Connect, server: str) -> None:
     gids = ",".join(map(str, range(16)))
-    with ipckit.connect(Odd, f"{server}?auth=sys&uid=1&gid=2&gids={gids}&machine=") as peer:
+    with connect(Odd, f"{server}?auth=sys&uid=1&gid=2&gids={gids}&machine=") as peer:
         assert peer.who() == Whoever(True, 1, 2, [*range(16)], "")
 
 
-def test_one_way_calls_are_batched_to_c(server: str) -> None:
-    with ipckit.connect(Odd, server) as peer:
+def test_one_way_calls_are_batched_to_c(connect: Connect, server: str) -> None:
+    with connect(Odd, server) as peer:
         before = peer.counted()
         for _ in range(50):
             peer.count(2)
         assert peer.counted() == before + 100
 
 
-def test_eight_threads_call_c_at_once(server: str) -> None:
+def test_eight_threads_call_c_at_once(connect: Connect, server: str) -> None:
     right: list[bool] = []
 
     def call(start: int) -> None:
         for n in range(start, start + 50):
             right.append(calculator.ADD(simp.operands(n, 1)) == n + 1)
 
-    with ipckit.connect(simp.SIMP_VERSION, server) as calculator:
+    with connect(simp.SIMP_VERSION, server) as calculator:
         threads = [threading.Thread(target=call, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
@@ -233,86 +232,86 @@ def test_eight_threads_call_c_at_once(server: str) -> None:
     ],
 )
 def test_each_refusal_by_c_is_an_error_of_ours(
-    server: str, how: int, error: type[Exception], text: str
+    connect: Connect, server: str, how: int, error: type[Exception], text: str
 ) -> None:
-    with ipckit.connect(Odd, server) as peer:
+    with connect(Odd, server) as peer:
         with pytest.raises(error, match=text):
             peer.answer(how)
         assert peer.counted() >= 0
 
 
-def test_a_program_that_c_lacks_is_told(server: str) -> None:
+def test_a_program_that_c_lacks_is_told(connect: Connect, server: str) -> None:
     @ipckit.hint("sunrpc", program=0x20000445, version=1)
     class Absent(Odd):
         pass
 
     with (
-        ipckit.connect(Absent, server) as peer,
+        connect(Absent, server) as peer,
         pytest.raises(ipckit.UnknownOperation, match=r"counted: .* has no program 536872005"),
     ):
         peer.counted()
 
 
-def test_a_version_that_c_lacks_is_told_with_those_it_has(server: str) -> None:
+def test_a_version_that_c_lacks_is_told_with_those_it_has(connect: Connect, server: str) -> None:
     @ipckit.hint("sunrpc", program=0x20000444, version=2)
     class Other(Odd):
         pass
 
     with (
-        ipckit.connect(Other, server) as peer,
+        connect(Other, server) as peer,
         pytest.raises(ipckit.UnknownOperation, match=r"has versions 1 to 3 of .*, not 2") as caught,
     ):
         peer.counted()
     assert caught.value.details == {"low": 1, "high": 3}
 
 
-def test_a_procedure_that_c_lacks_is_told(server: str) -> None:
+def test_a_procedure_that_c_lacks_is_told(connect: Connect, server: str) -> None:
     @ipckit.hint("sunrpc", program=555555555, version=1)
     class Wider(Protocol):
         @ipckit.hint("sunrpc", procedure=9)
         def mul(self, x: int) -> int: ...
 
     with (
-        ipckit.connect(Wider, server) as calculator,
+        connect(Wider, server) as calculator,
         pytest.raises(ipckit.UnknownOperation, match=r"version 1 of .* has no procedure 9"),
     ):
         calculator.mul(3)
 
 
-def test_the_null_procedure_of_c_can_be_called(server: str) -> None:
+def test_the_null_procedure_of_c_can_be_called(connect: Connect, server: str) -> None:
     @ipckit.hint("sunrpc", program=555555555, version=1)
     class Ping(Protocol):
         @ipckit.hint("sunrpc", procedure=0)
         def ping(self) -> None: ...
 
-    with ipckit.connect(Ping, server) as peer:
+    with connect(Ping, server) as peer:
         peer.ping()
 
 
 # --- Trouble ----------------------------------------------------------------------------------
 
 
-def test_c_that_does_not_answer_is_given_up(server: str) -> None:
-    with ipckit.connect(Odd, server, timeout=0.2) as peer:
+def test_c_that_does_not_answer_is_given_up(connect: Connect, server: str) -> None:
+    with connect(Odd, server, timeout=0.2) as peer:
         with pytest.raises(ipckit.CallTimeout):
             peer.answer(NO_ANSWER)
         with ipckit.timeout(20):
             assert peer.counted() >= 0
 
 
-def test_c_that_dies_in_a_call_is_told(mortal: Served) -> None:
+def test_c_that_dies_in_a_call_is_told(connect: Connect, mortal: Served) -> None:
     with (
-        ipckit.connect(Odd, mortal.address) as peer,
+        connect(Odd, mortal.address) as peer,
         pytest.raises(ipckit.ConnectionLost) as caught,
     ):
         peer.answer(DEATH)
     assert caught.value.executed == "maybe"
 
 
-def test_c_that_is_not_there_is_told(mortal: Served) -> None:
+def test_c_that_is_not_there_is_told(connect: Connect, mortal: Served) -> None:
     mortal.kill()
     with (
         pytest.raises(ipckit.ConnectFailed),
-        ipckit.connect(Odd, mortal.address) as peer,
+        connect(Odd, mortal.address) as peer,
     ):
         peer.counted()

@@ -105,7 +105,8 @@ class Asyncio:
 @functools.cache
 def awaitable(contract: type) -> type:
     """Return the contract with every operation and attribute to be awaited."""
-    members: dict[str, Any] = {}
+    # Of a Protocol, the class would else be said to be of the module abc.
+    members: dict[str, Any] = {"__module__": contract.__module__}
     for name in dir(contract):
         member = inspect.getattr_static(contract, name)
         if name.startswith("_"):
