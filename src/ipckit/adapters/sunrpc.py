@@ -105,6 +105,12 @@ async def aio_connect(address: Address, options: Options, runner: Runner | None)
     return await aio_client.connect(_asking(address, options), address, options, runner)
 
 
+def means(address: Address, contract: Contract) -> bool:
+    """Say whether an address may be of the contract: whether it has no numbers or has its own."""
+    said = _said(address)
+    return said is None or said == _version(contract, replace(address, path="", query={}))
+
+
 # What a wire is, at either end
 
 

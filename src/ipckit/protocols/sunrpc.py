@@ -33,7 +33,15 @@ import msgspec
 
 from ipckit._annotations import bounded, nullable, refuse_wrong
 from ipckit._contract import typed_exceptions
-from ipckit.errors import BadArguments, ContractError, Fault, IpcError, MarshalError, fault
+from ipckit.errors import (
+    BadArguments,
+    ContractError,
+    Fault,
+    IpcError,
+    MarshalError,
+    NotSupported,
+    fault,
+)
 from ipckit.protocols.sunrpc_messages import (
     Accept,
     AuthStat,
@@ -396,6 +404,11 @@ def _arguments_codec(operation: Operation, where: str) -> Codec:
 
 def _result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
     if not faults:
+        if operation.raises:
+            raise NotSupported(
+                f"{where}: the .x file of the contract leaves no room for what @raises declares; "
+                "return an arm of a union instead, or drop the hint program="
+            )
         return codec_of(operation.result, where)
     value = ("value", "value", shape_of(operation.result, where))
     arms = [
