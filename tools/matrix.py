@@ -37,7 +37,9 @@ def main() -> int:
     """Run every leg, then say how each went; the exit status is 0 if all did well."""
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     # The bench's peers are tested where everything is.
-    legs = [Leg(own, environment.base_interpreter(), ".venv", EVERYTHING, ("test", "bench", "fuzz"))]
+    legs = [
+        Leg(own, environment.base_interpreter(), ".venv", EVERYTHING, ("test", "bench", "fuzz"))
+    ]
     absent = []
     for version in SUPPORTED:
         if version == own:
