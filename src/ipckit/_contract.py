@@ -278,6 +278,14 @@ def _hints_of(where: str, target: Any) -> dict[str, Any]:
         raise ContractError(f"{where}: the annotations cannot be read: {error}") from None
 
 
+def _otherwise(cls: type, name: str) -> str:
+    """Return what a class may do that leaves a method's annotations out."""
+    for base in cls.__mro__[1:]:
+        if getattr(vars(base).get(name), "__annotations__", None):
+            return f"or serve it with contract={base.__name__}, which has the annotations"
+    return "or start the method's name with _ to keep it private"
+
+
 def _operation(
     cls: type, name: str, function: Callable[..., Any], variables: Mapping[Any, Any]
 ) -> Operation:
@@ -297,7 +305,7 @@ def _operation(
         if parameter.name not in annotations:
             raise ContractError(
                 f"{where}: parameter {parameter.name!r} has no annotation; annotate it, "
-                "or start the method's name with _ to keep it private"
+                f"{_otherwise(cls, name)}"
             )
         annotation = _substitute(annotations[parameter.name], variables)
         for crossing in callback_types(annotation) or (annotation,):
@@ -308,7 +316,7 @@ def _operation(
     if "return" not in annotations:
         raise ContractError(
             f"{where}: the result has no annotation; add `-> None` or its type, "
-            "or start the method's name with _ to keep it private"
+            f"{_otherwise(cls, name)}"
         )
     result = _substitute(annotations["return"], variables)
     marks = _inherited(cls, name)

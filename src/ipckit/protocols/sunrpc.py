@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from ipckit._contract import Contract, Operation
 
 __all__ = [
+    "NO_ROOM",
     "NULL",
     "PROGRAM",
     "VERSION",
@@ -95,6 +96,11 @@ NULL: Final = 0
 PROGRAM: Final = 0x20000000
 """The number of a program that has none: the first of those that RFC 5531 leaves to users."""
 VERSION: Final = 1
+NO_ROOM: Final = (
+    "the .x file of the contract leaves no room for what @raises declares; return an arm of a "
+    "union instead, or drop the hint program="
+)
+"""Why an imported contract declares no exceptions."""
 _ONE_WAY: Final = 0x80000000
 """Set in the xid of a call without a reply, so that none of the others is taken for it."""
 _SUCCESS: Final = struct.pack(">5I", 1, 0, 0, 0, 0)
@@ -405,10 +411,7 @@ def _arguments_codec(operation: Operation, where: str) -> Codec:
 def _result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
     if not faults:
         if operation.raises:
-            raise NotSupported(
-                f"{where}: the .x file of the contract leaves no room for what @raises declares; "
-                "return an arm of a union instead, or drop the hint program="
-            )
+            raise NotSupported(f"{where}: {NO_ROOM}")
         return codec_of(operation.result, where)
     value = ("value", "value", shape_of(operation.result, where))
     arms = [

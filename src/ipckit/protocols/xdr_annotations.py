@@ -187,7 +187,15 @@ class _Reading:
     def _union(self, info: shapes.UnionType) -> Shape:
         parts = [part for part in info.types if not isinstance(part, shapes.NoneType)]
         inner = self.shape(parts[0]) if len(parts) == 1 else self._switched(parts)
-        return inner if len(parts) == len(info.types) else Optional(inner)
+        if len(parts) == len(info.types):
+            return inner
+        if isinstance(inner, Optional | Void):
+            raise NotSupported(
+                f"{self._where}: None inside None: of a pointer to a pointer Python has one None "
+                "for two values; make it a list of at most one, Annotated[list[T], "
+                "Meta(max_length=1)], which is the same on the wire"
+            )
+        return Optional(inner)
 
     def _switched(self, parts: Sequence[Any]) -> Union:
         if not all(isinstance(part, shapes.StructType) for part in parts):

@@ -20,7 +20,7 @@ from ipckit._contract import Contract, Operation, contract_of
 from ipckit.contracts.x.parser import KEYWORDS
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
 from ipckit.errors import ContractError, NotSupported
-from ipckit.protocols.sunrpc import PROGRAM, VERSION, procedure_numbers
+from ipckit.protocols.sunrpc import NO_ROOM, PROGRAM, VERSION, procedure_numbers
 from ipckit.protocols.xdr_annotations import record, shape_of
 from ipckit.protocols.xdr_shapes import (
     MOST,
@@ -153,6 +153,8 @@ class _File:
         here = f"{where}: the result"
         _check_crossing(operation.result, here)
         shape = shape_of(operation.result, here)
+        if operation.raises and not ours:
+            raise NotSupported(f"{here}: {NO_ROOM}")
         if not ours or operation.oneway:
             return self._simple(shape, f"{name}_result", here)
         result = self._free(f"{name}_result")
