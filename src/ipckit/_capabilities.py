@@ -49,8 +49,10 @@ class Capabilities:
     variants: bool = True
     """False where values do not say themselves of which type they are: neither `Any` nor a union
     of plain types, such as `int | str`, can cross."""
-    fault_text: bool = True
-    fault_details: bool = True
+    fault_text: bool | Literal["ours"] = True
+    """"ours" where a contract that a file of the mechanism gave its form has no room for it: its
+    callers learn that the servant failed, and not how."""
+    fault_details: bool | Literal["ours"] = True
     oneway: bool = True
     signals: Literal["ordered", "best effort"] | None = "ordered"
     streams: bool = False

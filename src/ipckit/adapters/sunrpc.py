@@ -7,7 +7,8 @@
 Peers are what rpcgen makes, in C and in Python. The numbers may be left out where the contract
 hints at them; a contract that does not is one of ours, by default program 0x20000000 version 1.
 `?rpcbind=` is the port of the port mapper, 111 if not given; `?auth=sys` says in each call who
-calls: this process, or the `uid`, `gid`, `gids` and `machine` that are given. A call over UDP is
+calls: this process, or the `uid`, `gid`, `gids` and `machine` that are given. What a servant of an
+imported contract raises is SYSTEM_ERR, for which its .x has no words. A call over UDP is
 sent again, with the same xid, until it is answered; a server runs it once. Limits:
 `ipckit.transports.Limits`; over UDP a message is one datagram.
 """
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 _TCP: Final = Capabilities(
     integers=(-(2**63), 2**64 - 1),
     plain_integers=(-(2**63), 2**63 - 1),
+    fault_text="ours",
+    fault_details="ours",
     signals=None,
     discovery=False,
     reverse_calls=False,
