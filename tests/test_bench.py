@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from requirements import require_program
 
 from ipckit import bench
 from ipckit.bench.contestants import CONTESTANTS, Contestant
@@ -58,13 +59,49 @@ def test_each_workload_gives_each_contestant_its_due_result(workload: str) -> No
     }
 
 
-def test_every_peer_that_is_installed_makes_a_call() -> None:
-    report = bench.run(["tcp"], peers=True, workloads=["add"], plan=TINY, footprint=False)
+@pytest.mark.parametrize("mechanism", ["tcp", "sunrpc"])
+def test_every_peer_that_is_installed_makes_a_call(mechanism: str) -> None:
+    report = bench.run([mechanism], peers=True, workloads=["add"], plan=TINY, footprint=False)
     measured = {result.contestant for result in report.results}
     missing = {note.name for note in report.contestants if note.missing}
     assert not report.failures
-    assert measured | missing == {n for n, c in CONTESTANTS.items() if "tcp" in c.mechanisms}
-    assert "multiprocessing" in measured
+    assert measured | missing == {n for n, c in CONTESTANTS.items() if mechanism in c.mechanisms}
+    assert "ipckit" in measured
+
+
+@pytest.fixture
+def c_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that programs in C are built into."""
+    require_program("rpcgen", "rpcsvc-proto")
+    require_program("gcc", "gcc")
+    if not Path("/usr/include/tirpc").exists():
+        require_program("libtirpc headers", "libtirpc-dev")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "ipckit"
+
+
+def test_ipckit_is_compared_with_c_at_each_workload(c_programs: Path) -> None:
+    workloads = ["1 KiB", "1000 dataclasses", "1000 structs", "connect"]
+    report = bench.run(["sunrpc+unix"], peers=True, workloads=workloads, plan=TINY, footprint=False)
+    assert not report.failures
+    assert {r.workload for r in report.results if r.contestant == "C" and r.by_rival} == {
+        *workloads
+    }
+    assert "sunrpc+unix: times C" in [table.title for table in tables(report)]
+    assert len(list(c_programs.iterdir())) == 1
+
+
+def test_a_compiler_that_fails_is_quoted(
+    c_programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gcc = tmp_path / "gcc"
+    gcc.write_text("#!/bin/sh\necho no such header >&2; exit 1\n")
+    gcc.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    report = bench.run(["sunrpc"], peers=True, workloads=["add"], plan=TINY, footprint=False)
+    said = {failure.contestant: failure.reason for failure in report.failures}
+    assert "no such header" in said["C"]
+    assert not list(c_programs.iterdir())
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, nobody: Contestant) -> None:

@@ -76,6 +76,7 @@ def _results(mechanism: str, measured: Measured) -> Iterator[Result]:
     for (contestant, name), seconds in measured.seconds.items():
         workload = WORKLOADS[name]
         ratios = measured.ratios.get((contestant, name))
+        by_rival = measured.by_rival.get((contestant, name))
         yield Result(
             mechanism=mechanism,
             workload=name,
@@ -84,6 +85,7 @@ def _results(mechanism: str, measured: Measured) -> Iterator[Result]:
             calls_at_once=workload.threads * workload.processes,
             seconds=Spread.of(seconds),
             ratio=Spread.of(ratios) if ratios else None,
+            by_rival=Spread.of(by_rival) if by_rival else None,
         )
 
 
@@ -121,4 +123,6 @@ def _note(contestant: Contestant) -> ContestantNote:
         floor=contestant.floor,
         peer=contestant.peer,
         missing=contestant.missing(),
+        remedy=contestant.remedy,
+        rival=contestant.rival,
     )

@@ -7,12 +7,14 @@ A contestant is a module with two functions, run in two processes:
 
 A Caller takes a Workload and gives the Call to repeat; it is asked in the thread that will repeat
 it. On an event loop `serve` is a coroutine function, `connect` an asynchronous context manager, and
-the call awaitable.
+the call awaitable. A program that repeats calls itself has a `Driver(transport, address)` in the
+place of `connect`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +26,9 @@ __all__ = ["CONTESTANTS", "MECHANISMS", "Caller", "Contestant", "Ready"]
 Ready = Callable[[str], None]
 Caller = Callable[[Workload], Call]
 
-MECHANISMS: Final = ("memory", "pipe", "unix", "tcp", "udp", "xmlrpc")
+_SUNRPC_STREAMS: Final = ("sunrpc", "sunrpc+unix")
+_SUNRPC: Final = (*_SUNRPC_STREAMS, "sunrpc+udp")
+MECHANISMS: Final = ("memory", "pipe", "unix", "tcp", "udp", "xmlrpc", *_SUNRPC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +43,26 @@ class Contestant:
     settings: str
     loop: str = ""
     """The event loop it runs on at both ends: asyncio or uvloop; empty for blocking code."""
+    server: str = ""
+    """The module that serves, where it is another."""
+    drives: bool = False
+    """Its module has a Driver, as its calls are repeated by a program."""
     floor: bool = False
     """Everybody else on the same mechanism is compared with it."""
     peer: bool = False
+    rival: bool = False
+    """A peer that speaks the same protocol: ipckit is compared with it too."""
     needs: tuple[str, ...] = ()
     """The third-party modules it imports."""
+    programs: tuple[str, ...] = ()
+    """The programs it runs."""
+    remedy: str = "pip install 'ipckit[bench]'"
+    """What installs all of that."""
 
     def missing(self) -> list[str]:
-        """Return the modules it needs that are not installed."""
-        return [module for module in self.needs if not _is_installed(module)]
+        """Return the modules and the programs it needs that are not installed."""
+        modules = [module for module in self.needs if not _is_installed(module)]
+        return modules + [program for program in self.programs if not shutil.which(program)]
 
 
 def _is_installed(module: str) -> bool:
@@ -60,6 +75,8 @@ def _is_installed(module: str) -> bool:
 _BYTES: Final = "nothing is checked"
 _TYPED: Final = "arguments and results, at both ends"
 _SOCKETS: Final = ("unix", "tcp")
+_C_PROGRAMS: Final = ("rpcgen", "gcc")
+_C_REMEDY: Final = "apt-get install rpcsvc-proto gcc libtirpc-dev"
 
 CONTESTANTS: Final = {
     contestant.name: contestant
@@ -67,7 +84,7 @@ CONTESTANTS: Final = {
         Contestant(
             name="raw Python",
             module="ipckit.bench.raw",
-            mechanisms=("memory", "pipe", "unix", "tcp", "udp"),
+            mechanisms=("memory", "pipe", "unix", "tcp", "udp", *_SUNRPC),
             checks=_BYTES,
             settings="octets there and back, no codec: one send, recv_into a buffer made before",
             floor=True,
@@ -91,7 +108,7 @@ CONTESTANTS: Final = {
         Contestant(
             name="ipckit.aio",
             module="ipckit.bench.aio_subjects",
-            mechanisms=_SOCKETS,
+            mechanisms=(*_SOCKETS, *_SUNRPC_STREAMS),
             checks=_TYPED,
             settings="the defaults",
             loop="asyncio",
@@ -99,7 +116,7 @@ CONTESTANTS: Final = {
         Contestant(
             name="ipckit.aio, uvloop",
             module="ipckit.bench.aio_subjects",
-            mechanisms=_SOCKETS,
+            mechanisms=(*_SOCKETS, *_SUNRPC_STREAMS),
             checks=_TYPED,
             settings="the defaults",
             loop="uvloop",
@@ -152,6 +169,42 @@ CONTESTANTS: Final = {
             "from 64 KiB; a socket a thread",
             peer=True,
             needs=("zmq",),
+        ),
+        Contestant(
+            name="C",
+            module="ipckit.bench.peers.libtirpc",
+            mechanisms=_SUNRPC,
+            checks="the XDR routines, at both ends",
+            settings="rpcgen -C -N and libtirpc at both ends, gcc -O2, default buffers, "
+            "TCP_NODELAY, one thread",
+            drives=True,
+            peer=True,
+            rival=True,
+            programs=_C_PROGRAMS,
+            remedy=_C_REMEDY,
+        ),
+        Contestant(
+            name="ipckit to C",
+            module="ipckit.bench.subjects",
+            server="ipckit.bench.peers.libtirpc",
+            mechanisms=_SUNRPC,
+            checks=_TYPED,
+            settings="the defaults, and the C server",
+            peer=True,
+            programs=_C_PROGRAMS,
+            remedy=_C_REMEDY,
+        ),
+        Contestant(
+            name="C to ipckit",
+            module="ipckit.bench.peers.libtirpc",
+            server="ipckit.bench.subjects",
+            mechanisms=_SUNRPC,
+            checks=_TYPED,
+            settings="the C client, and the defaults",
+            drives=True,
+            peer=True,
+            programs=_C_PROGRAMS,
+            remedy=_C_REMEDY,
         ),
     )
 }

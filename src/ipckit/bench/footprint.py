@@ -67,6 +67,7 @@ SUBJECTS: Final = (
     _ours("tcp", "tcp://127.0.0.1:0"),
     _ours("udp", "udp://127.0.0.1:0"),
     _ours("xmlrpc", "xmlrpc://127.0.0.1:0"),
+    _ours("sunrpc", "sunrpc://127.0.0.1:0"),
     Subject(
         name="multiprocessing",
         imports="import multiprocessing.connection",

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit.bench.launch import server_command
+from ipckit.bench.sunrpc_contract import transport_of
 from ipckit.bench.workloads import Call
 from ipckit.transports._stream import SEND_BUFFER
 
@@ -32,6 +33,7 @@ _arrivals: Final[queue.SimpleQueue[socket.socket]] = queue.SimpleQueue()
 
 def serve(transport: str, ready: Ready) -> None:
     """Send every message back, a thread a connection."""
+    transport = transport_of(transport) or transport
     if transport == "pipe":
         ready("")
         _answer(lambda view: os.readv(0, [view]), lambda data: _write_all(1, data))
@@ -48,6 +50,7 @@ def serve(transport: str, ready: Ready) -> None:
 @contextlib.contextmanager
 def connect(transport: str, address: str) -> Iterator[Caller]:
     """Connect anew for each workload, as its messages have one size."""
+    transport = transport_of(transport) or transport
     with contextlib.ExitStack() as stack:
         if transport == "udp":
             yield lambda workload: _datagram_call(stack, workload.raw_octets, address)

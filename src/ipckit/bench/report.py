@@ -64,7 +64,11 @@ class ContestantNote(msgspec.Struct, frozen=True):
     floor: bool
     peer: bool
     missing: list[str]
-    """Modules that are not installed, so that it was not measured."""
+    """Modules and programs that are not installed, so that it was not measured."""
+    remedy: str = ""
+    """What installs them."""
+    rival: bool = False
+    """A peer that speaks the same protocol as ours."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -78,6 +82,8 @@ class Result(msgspec.Struct, frozen=True):
     seconds: Spread
     """Of one call: the time that passed, by the calls of all threads and processes."""
     ratio: Spread | None
+    by_rival: Spread | None = None
+    """The same by the rival of the mechanism, where it has one."""
 
 
 class Footprint(msgspec.Struct, frozen=True):

@@ -52,6 +52,8 @@ class Measured:
     """Of a call, one value a round."""
     ratios: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
     """By the floor, one value a round."""
+    by_rival: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By the rival, one value a round."""
     failures: dict[Key, str] = field(default_factory=dict)
 
 
@@ -109,9 +111,11 @@ def _round(pairs: Sequence[Pair], workload: Workload, plan: Plan, measured: Meas
 
 def _conclude(turns: dict[Pair, list[float]], workload: Workload, measured: Measured) -> None:
     floor = next((turns[pair] for pair in turns if pair.contestant.floor), None)
+    rival = next((turns[pair] for pair in turns if pair.contestant.rival), None)
     for pair, seconds in turns.items():
         key = pair.contestant.name, workload.name
         measured.seconds[key].append(statistics.median(seconds))
-        if floor is not None:
-            ratios = [mine / its for mine, its in zip(seconds, floor, strict=True)]
-            measured.ratios[key].append(statistics.median(ratios))
+        for by, ratios in ((floor, measured.ratios), (rival, measured.by_rival)):
+            if by is not None:
+                each = [mine / its for mine, its in zip(seconds, by, strict=True)]
+                ratios[key].append(statistics.median(each))

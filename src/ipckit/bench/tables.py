@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -41,6 +43,14 @@ def tables(report: Report) -> Iterator[Table]:
         ):
             if compared:
                 yield _table(title, floors, compared, results)
+        rivals = [note for note in here if note.rival]
+        if rivals:
+            compared = [note for note in here if not note.rival and not note.floor]
+            by_rival = {
+                key: msgspec.structs.replace(result, ratio=result.by_rival)
+                for key, result in results.items()
+            }
+            yield _table(f"{mechanism}: times {rivals[0].name}", rivals, compared, by_rival)
     if report.footprints:
         yield _footprints(report.footprints)
 
@@ -63,7 +73,7 @@ def notes(report: Report) -> Iterator[str]:
         if note.missing:
             yield (
                 f"MISSING {note.name}: not measured without {', '.join(note.missing)}; "
-                "pip install 'ipckit[bench]'"
+                f"{note.remedy}"
             )
     for failure in report.failures:
         where = f"{failure.mechanism}, {failure.workload}, {failure.contestant}"

@@ -66,7 +66,7 @@ def _serve(contestant: Contestant, transport: str) -> None:
 
     if transport != "pipe":
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    module = importlib.import_module(contestant.module)
+    module = importlib.import_module(contestant.server or contestant.module)
     if contestant.loop:
         with asyncio.Runner(loop_factory=_loop_factory(contestant)) as runner:
             runner.run(module.serve(transport, ready))
@@ -86,7 +86,9 @@ def _call(contestant: Contestant, transport: str, address: str) -> None:
         address = _serve_beside(contestant, transport)
     module = importlib.import_module(contestant.module)
     driver: Driver
-    if contestant.loop:
+    if contestant.drives:
+        driver = module.Driver(transport, address)
+    elif contestant.loop:
         driver = LoopDriver(module, transport, address, _loop_factory(contestant))
     else:
         driver = BlockingDriver(module, transport, address)
