@@ -16,7 +16,7 @@ from ipckit.testing.processes import Served, started
 from ipckit.types import Int32, UInt32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HERE: Final = Path(__file__).parent
 XDR: Final = HERE.parent / "xdr"
@@ -91,18 +91,22 @@ def said(command: list[str], address: str, *words: object) -> str:
     return done.stdout.strip()
 
 
-def made(folder: Path, main: Path, *programs: str, side: str) -> Path:
-    """Return a program: C of ours, linked to what rpcgen makes of `.x` files in the folder."""
+def made(folder: Path, main: Path, *programs: str, sides: Sequence[str], style: str = "-C") -> Path:
+    """Return a program: C of ours, linked to what rpcgen makes of `.x` files in the folder.
+
+    `sides` are rpcgen's options: `-l` for a client's stubs, `-m` for a server's dispatchers.
+    """
     require_program("rpcgen", "rpcsvc-proto")
     require_program("gcc", "gcc")
     if not Path("/usr/include/tirpc").exists():
         require_program("libtirpc headers", "libtirpc-dev")
     sources = [str(main)]
     for name in programs:
-        for flag, out in (("-h", f"{name}.h"), ("-c", f"{name}_xdr.c"), (side, f"{name}{side}.c")):
+        outs = {"-h": f"{name}.h", "-c": f"{name}_xdr.c"} | {s: f"{name}{s}.c" for s in sides}
+        for flag, out in outs.items():
             if not (folder / out).exists():
-                run(folder, "rpcgen", "-C", flag, "-o", out, f"{name}.x")
-        sources += [f"{name}_xdr.c", f"{name}{side}.c"]
+                run(folder, "rpcgen", style, flag, "-o", out, f"{name}.x")
+        sources += [*outs.values()][1:]
     program = folder / main.stem
     tirpc = ("-I.", "-I/usr/include/tirpc", "-ltirpc")
     run(folder, "gcc", "-w", *sources, "-o", str(program), *tirpc)

@@ -13,8 +13,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
     for name, path in PROGRAMS.items():
         (folder / f"{name}.x").write_bytes(path.read_bytes())
     return Programs(
-        made(folder, HERE / "sunrpc_server.c", *PROGRAMS, side="-m"),
-        made(folder, HERE / "sunrpc_client.c", *PROGRAMS, side="-l"),
+        made(folder, HERE / "sunrpc_server.c", *PROGRAMS, sides=["-m"]),
+        made(folder, HERE / "sunrpc_client.c", *PROGRAMS, sides=["-l"]),
     )
 
 
