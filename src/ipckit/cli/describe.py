@@ -111,7 +111,11 @@ def _lines(offered: introspection.Offer) -> Iterator[str]:
 def _signature(operation: Operation, *, told: bool) -> str:
     if not told:
         return f"{operation.name}(...)"
-    return f"{operation}  (one-way)" if operation.oneway else str(operation)
+    named = (keys["name"] for keys in operation.hints.values() if "name" in keys)
+    # Where Python cannot have the name of the contract's file, `ipckit call` takes that one.
+    name = next(named, operation.name)
+    signature = f"{name}{str(operation).removeprefix(operation.name)}"
+    return f"{signature}  (one-way)" if operation.oneway else signature
 
 
 def _indented(text: str) -> list[str]:

@@ -75,7 +75,10 @@ def classes(text: str) -> dict[str, Any]:
     """
     if targets.is_target(text):
         return {text: targets.load(text)}
-    return _of_file(text, modules.contracts(load(text)))
+    found = modules.contracts(load(text))
+    if not found:
+        raise ContractError(f"{text} has no program, so nothing to call")
+    return {f"{text}:{name}": contract for name, contract in found.items()}
 
 
 def contracts(text: str) -> dict[str, Contract]:
@@ -94,8 +97,6 @@ def only(text: str, found: Mapping[str, T]) -> T:
     """Return the one that there is; raises ContractError that lists them if not."""
     if len(found) == 1:
         return next(iter(found.values()))
-    if not found:
-        raise ContractError(f"{text} has no program, so nothing to call")
     raise ContractError(f"{text} has several contracts; name one: {', '.join(found)}")
 
 
@@ -108,10 +109,6 @@ def contract_behind(found: Any) -> Contract:
 def is_x(path: str | os.PathLike[str]) -> bool:
     """Say whether a file is read as Sun RPC's."""
     return Path(path).suffix == ".x"
-
-
-def _of_file(path: str, found: Mapping[str, type]) -> dict[str, Any]:
-    return {f"{path}:{name}": contract for name, contract in found.items()}
 
 
 def _document(path: str | os.PathLike[str]) -> Contract:
