@@ -28,6 +28,7 @@ from ipckit._proxy import make_proxy
 from ipckit._session import aio_threads
 from ipckit._session.aio_channel import Caller
 from ipckit._session.aio_runner import Runner
+from ipckit._session.aio_server import AioServer, Starting
 from ipckit._session.aio_signals import AioSignal, Subscription
 from ipckit.errors import ContractError, NotSupported
 from ipckit.transports.limits import Limits
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ipckit._session.aio_channel import AioChannel
-    from ipckit._session.aio_server import AioServer
     from ipckit._signal import BoundSignal
     from ipckit.transports.tls import Tls
 
@@ -92,10 +92,18 @@ class Server:
         return self._started().__await__()
 
     async def _started(self) -> Server:
+        """List the server where clients look for it, if it is to be; closed where that fails."""
+        try:
+            for server in self._servers:
+                if isinstance(server, Starting):
+                    await server.started()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aenter__(self) -> Server:
-        return self
+        return await self._started()
 
     async def __aexit__(
         self,
@@ -225,7 +233,8 @@ def serve(
 
     `async def` methods run as tasks; plain ones in at most `threads` worker threads, or with
     `inline` on the loop itself, for methods that never block. The other options, and what is
-    raised, are those of `ipckit.serve`. Awaiting the server gives the server.
+    raised, are those of `ipckit.serve`. Awaiting the server gives the server; with `register` it
+    is listed by then.
     """
     if not addresses:
         raise TypeError("serve() needs an address, such as 'tcp://127.0.0.1:0'")
