@@ -23,6 +23,7 @@ from ipckit._session.aio_watchdog import Watchdog
 from ipckit._session.aio_workers import post
 from ipckit._session.ending import again, expired, lost, poison_after_fork
 from ipckit._session.standard import Standard, failed
+from ipckit._session.wire import IDENTITIES
 from ipckit.errors import (
     ConnectionLost,
     Fault,
@@ -48,7 +49,6 @@ __all__ = ["AioLink"]
 
 log: Final = logging.getLogger("ipckit.session")
 
-IDENTITIES: Final = 0xFFFFFFFF
 # Calls that were cancelled are forgotten when their reply comes, or when so many wait.
 SWEEP: Final = 256
 NEVER: Final = float("inf")

@@ -24,6 +24,7 @@ from ipckit import _deadline
 from ipckit._session.client import ClientSession
 from ipckit._session.datagram import LARGEST, ROOM, DatagramStream, datagram
 from ipckit._session.ending import again, expired, poison_after_fork
+from ipckit._session.wire import IDENTITIES
 from ipckit.errors import ConnectFailed, ConnectionLost, IpcError, LimitExceeded, ProtocolError
 from ipckit.transports._open import resolve
 from ipckit.transports._stream import EXPIRED
@@ -46,7 +47,6 @@ FIRST: Final = 0.05
 SLOWEST: Final = 1.0
 RENEWALS: Final = 3
 """How often a subscription is renewed within its lease, since a datagram may be lost."""
-IDENTITIES: Final = 0xFFFFFFFF
 _clock = time.monotonic
 _in_block = _deadline.deadline.get
 

@@ -21,6 +21,7 @@ from ipckit._dispatch import caller
 from ipckit._session.ending import again, expired, lost, poison_after_fork
 from ipckit._session.outbox import Outbox
 from ipckit._session.standard import SUBSCRIBE, UNSUBSCRIBE, Standard, failed
+from ipckit._session.wire import IDENTITIES
 from ipckit.errors import (
     CallTimeout,
     ConnectionLost,
@@ -42,7 +43,6 @@ __all__ = ["SUBSCRIBE", "UNSUBSCRIBE", "Link", "Waiter"]
 
 log: Final = logging.getLogger("ipckit.session")
 
-IDENTITIES: Final = 0xFFFFFFFF
 _clock = time.monotonic
 _in_block = _deadline.deadline.get
 

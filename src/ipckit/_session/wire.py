@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ipckit.errors import Fault
 
 __all__ = [
+    "IDENTITIES",
     "Connection",
     "Out",
     "Served",
@@ -24,6 +25,8 @@ __all__ = [
 
 T = TypeVar("T")
 REMEMBERED: Final = 4096
+IDENTITIES: Final = 0x7FFFFFFF
+"""Which bits number a call; a wire that numbers its one-way calls too sets the 32nd for those."""
 
 Out = bytes | list[Any]
 """One message's octets, or its parts to be sent in one go."""

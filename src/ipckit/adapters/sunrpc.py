@@ -27,19 +27,18 @@ from ipckit._session.datagram_client import DatagramSession
 from ipckit._session.datagram_server import DatagramServer
 from ipckit._session.server import StreamServer
 from ipckit._session.wire import Wire, remembered
-from ipckit.errors import AddressError, ContractError, NotSupported
+from ipckit.errors import AddressError, ContractError, IpcError, NotSupported
 from ipckit.protocols import sunrpc
 from ipckit.protocols.sunrpc import MECHANISM, PROGRAM, VERSION, Accept, AuthSys, Refusal
 from ipckit.protocols.xdr_shapes import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ipckit._address import Address
     from ipckit._contract import Contract, Operation
     from ipckit._dispatch import Dispatcher
     from ipckit._options import Options
-    from ipckit._portmapper_listing import Listing
     from ipckit._proxy import Channel
     from ipckit._registry import AdapterServer
     from ipckit._session.aio_channel import AioChannel
@@ -47,6 +46,9 @@ if TYPE_CHECKING:
     from ipckit._session.aio_server import AioServer
     from ipckit._session.wire import Out, Served
     from ipckit.errors import Fault
+
+HINTS: Final = ("program", "version", "procedure", "program_name", "version_name", "name")
+"""What a contract and its operations may say: numbers, and names where Python's are others."""
 
 _TCP: Final = Capabilities(
     integers=(-(2**63), 2**64 - 1),
@@ -78,93 +80,54 @@ class Version(NamedTuple):
 
 def serve(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
     """Serve at the address; returns at once."""
-    server = _opened(dispatcher, address, options)
-    if not options.register:
-        return server
-    from ipckit._portmapper_listing import ListedServer
-
-    return ListedServer(server, _lister(dispatcher, address))
-
-
-def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
-    """Return a channel to the peer, whose port the port mapper tells if the address does not."""
-    wire = _asking(address, options)
-    session = DatagramSession if _is_udp(address) else ClientSession
-    if not _is_unplaced(address):
-        return session(wire, address, options)
-    from ipckit import _portmapper
-
-    with _portmapper.within(options.timeout):
-        there = _located(address, options)
-        with _portmapper.told(*_asked_for(address, options)):
-            channel = session(wire, there, options)
-            if _is_udp(address):
-                _portmapper.refuse_deserted(channel, there)
-            return channel
-
-
-def aio_serve(runner: Runner, address: Address, options: Options) -> AioServer:
-    """Serve at the address on the running loop; datagrams are served by threads."""
-    server = _aio_opened(runner, address, options)
-    if not options.register:
-        return server
-    from ipckit._portmapper_aio import ListedAioServer
-
-    return ListedAioServer(server, _lister(runner.dispatcher, address))
-
-
-async def aio_connect(address: Address, options: Options, runner: Runner | None) -> AioChannel:
-    """Return a channel for coroutines; threads send datagrams, and ask the port mapper."""
-    from ipckit._session import aio_client, aio_threads
-
-    if _is_udp(address):
-        return await aio_threads.connect(connect, address, options, runner)
-    wire = _asking(address, options)
-    if not _is_unplaced(address):
-        return await aio_client.connect(wire, address, options, runner)
-    from ipckit import _portmapper, _portmapper_aio
-
-    with _portmapper.within(options.timeout):
-        there = await _portmapper_aio.in_a_thread(_located, address, options)
-        with _portmapper.told(*_asked_for(address, options)):
-            return await aio_client.connect(wire, there, options, runner)
-
-
-# Servers, listed or not, and where the others are
-
-
-def _opened(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
     wire = _serving(dispatcher, address, options)
     server = DatagramServer if _is_udp(address) else StreamServer
     return server(wire, _placed(address), options, dispatcher)
 
 
-def _aio_opened(runner: Runner, address: Address, options: Options) -> AioServer:
+def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
+    """Return a channel to the peer."""
+    wire = _asking(address, options)
+    session = DatagramSession if _is_udp(address) else ClientSession
+    return session(wire, address, options)
+
+
+def aio_serve(runner: Runner, address: Address, options: Options) -> AioServer:
+    """Serve at the address on the running loop; datagrams are served by threads."""
     from ipckit._session import aio_server, aio_threads
 
     if _is_udp(address):
-        return aio_threads.ThreadServer(_opened, runner, address, options)
+        return aio_threads.ThreadServer(serve, runner, address, options)
     wire = _serving(runner.dispatcher, address, options)
     return aio_server.AioStreamServer(wire, _placed(address), options, runner)
 
 
-def _lister(dispatcher: Dispatcher, address: Address) -> Callable[[Address], Listing]:
-    """Return what lists a server's programs with the port mapper once its port is known."""
-    from ipckit._portmapper_listing import Listing
+async def aio_connect(address: Address, options: Options, runner: Runner | None) -> AioChannel:
+    """Return a channel for coroutines; datagrams are sent by threads."""
+    from ipckit._session import aio_client, aio_threads
 
-    served = [_version(one.contract, address) for one in (dispatcher, *dispatcher.beside)]
-    return lambda bound: Listing(connect, bound, served)
-
-
-def _located(address: Address, options: Options) -> Address:
-    from ipckit import _portmapper
-
-    return _portmapper.located(connect, address, *_asked_for(address, options), options.timeout)
+    if _is_udp(address):
+        return await aio_threads.connect(connect, address, options, runner)
+    return await aio_client.connect(_asking(address, options), address, options, runner)
 
 
-def _asked_for(address: Address, options: Options) -> Version:
-    assert options.contract is not None
-    return _version(options.contract, address)
+def means(address: Address, contract: Contract) -> bool:
+    """Say whether an address may be of the contract: whether it has no numbers or has its own."""
+    said = _said(address)
+    return said is None or said == _version(contract, replace(address, path="", query={}))
+
+
+def misfits(contract: Contract) -> Iterator[str]:
+    """Yield one sentence for each thing in the contract that has no form in Sun RPC."""
+    for name, operation in contract.operations.items():
+        try:
+            sunrpc.ServerOperation(operation, f"{contract.name}.{name}", faults=_is_ours(contract))
+        except IpcError as error:
+            yield str(error)
+    try:
+        sunrpc.procedure_numbers(contract)
+    except ContractError as error:
+        yield str(error)
 
 
 # What a wire is, at either end
@@ -186,6 +149,9 @@ def _asking(address: Address, options: Options) -> Wire:
         procedure = sunrpc.Procedure(*version, numbers[operation.name])
         return _client(operation, where, procedure, framing, credentials, faults)
 
+    # What has no form in XDR is refused before anything is opened.
+    for operation in contract.operations.values():
+        client(operation, f"{contract.name}.{operation.name}")
     return Wire(
         connection=sunrpc.Protocol,
         client=client,
@@ -279,11 +245,6 @@ def _is_udp(address: Address) -> bool:
 def _is_ours(contract: Contract) -> bool:
     """Say whether no `.x` file gave the contract its form, so that results are unions."""
     return "program" not in contract.hints.get(MECHANISM, {})
-
-
-def _is_unplaced(address: Address) -> bool:
-    """Say whether the port mapper has to be asked for the port."""
-    return address.port is None and address.transport != "unix"
 
 
 def _placed(address: Address) -> Address:

@@ -21,6 +21,7 @@ One-way calls are RFC 5531's batching: nothing is sent back. Limits: `nesting`, 
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import struct
 import typing
@@ -89,6 +90,8 @@ __all__ = [
     "refusal",
     "unanswerable",
 ]
+
+log: Final = logging.getLogger("ipckit.server")
 
 MECHANISM: Final = "sunrpc"
 NULL: Final = 0
@@ -189,9 +192,9 @@ class ClientOperation:
             )
         )
         self._arguments = operation.arguments
-        self._parameters = _arguments_codec(operation, where)
+        self._parameters = arguments_codec(operation, where)
         self._faults = faults
-        self._value = _result_codec(operation, f"{where}: the result", faults=faults)
+        self._value = result_codec(operation, f"{where}: the result", faults=faults)
         self._put = _ending(self._value.shape)
         # The shortcut: a reply that came whole and alone is read in one typed step.
         lone = self._lone_datagram if framing is datagram else self._lone_record
@@ -292,11 +295,11 @@ class ServerOperation:
         self._oneway = operation.oneway
         self._admit = admit
         self._framing = framing
-        self._arguments = _arguments_codec(operation, where)
+        self._arguments = arguments_codec(operation, where)
         self._put = _ending(self._arguments.shape)
         self._faults = faults
         self._raises = typed_exceptions(operation)
-        self._value = _result_codec(operation, f"{where}: the result", faults=faults)
+        self._value = result_codec(operation, f"{where}: the result", faults=faults)
 
     def arguments(self, request: Request, nesting: int) -> Any:
         """Return the typed arguments; raises a Fault whose details are the refusal to be sent."""
@@ -317,7 +320,7 @@ class ServerOperation:
         why = who if isinstance(who, AuthStat) else None
         if not isinstance(who, AuthStat):
             caller.set(who)
-            why = None if self._admit is None else self._admit(who)
+            why = None if self._admit is None else _asked(self._admit, who)
         if why:
             raise Fault("AccessDenied", f"the caller is refused: {why.name}", Refusal(why))
 
@@ -348,6 +351,15 @@ class ServerOperation:
             except Exception:  # noqa: BLE001, S110  (the exception's own code, with odd details)
                 pass
         return self._value.parts(_Faulted(_plain(error.kind), _plain(error.message)))
+
+
+def _asked(admit: Admit, who: AuthSys | None) -> AuthStat | None:
+    """Return what the policy says; one that fails admits nobody."""
+    try:
+        return admit(who)
+    except Exception:
+        log.exception("admit raised, so the caller is refused")
+        return AuthStat.AUTH_FAILED
 
 
 def refusal(identity: int, why: Refusal, framing: Framing = records) -> Out:
@@ -403,12 +415,12 @@ def _plain(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _arguments_codec(operation: Operation, where: str) -> Codec:
+def arguments_codec(operation: Operation, where: str) -> Codec:
     parameters = [(f"p{i}", p.name, p.type) for i, p in enumerate(operation.parameters)]
     return codec_of_fields(operation.arguments, parameters, where)
 
 
-def _result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
+def result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
     if not faults:
         if operation.raises:
             raise NotSupported(f"{where}: {NO_ROOM}")
