@@ -86,6 +86,8 @@ WRONG = {
     SIMP % "void, int": "simp.x:1:25: F takes void or arguments, not both",
     "program P { version V { int F(int) = 1; int G(int) = 1; } = 1; } = 7;": "simp.x:1:54: "
     "another procedure has the number 1, at simp.x:1:38",
+    "program P { version V { int F(int) = 0; } = 1; } = 7;": "simp.x:1:38: procedure 0 takes and "
+    "returns nothing (RFC 5531, 12.1), unlike 'F'",
     "program P { version V { int F(int) = 1; int F(int) = 2; } = 1; } = 7;": "simp.x:1:45: "
     "another procedure has 'F', at simp.x:1:29",
     "program P { version V { int F(int) = 1; } = 1; version W { int F(int) = 1; } = 1; } = 7;": (

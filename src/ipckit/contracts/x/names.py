@@ -277,6 +277,7 @@ class Names:
                 self._check_numbers(part.versions, "version")
                 for version in part.versions:
                     self._check_numbers(version.procedures, "procedure")
+                    self._check_null(version.procedures)
             elif isinstance(part, Union):
                 self._check_cases(part)
             for needed in parts(part):
@@ -301,6 +302,13 @@ class Names:
                     place = part.number.place if key == value else part.place
                     raise place.error(f"another {what} has {text}, at {seen[key]}")
                 seen[key] = part.number.place if key == value else part.place
+
+    def _check_null(self, procedures: Iterable[Procedure]) -> None:
+        for one in procedures:
+            if not (self.number(one.number) or (one.result.is_void and not one.arguments)):
+                raise one.number.place.error(
+                    f"procedure 0 takes and returns nothing (RFC 5531, 12.1), unlike {one.name!r}"
+                )
 
     def _check_cases(self, union: Union) -> None:
         switched = self.discriminant(union)
