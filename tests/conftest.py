@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 pytest_plugins = ["ipckit.testing.plugin"]
 
 
+@pytest.fixture
+def uncovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let programs run without coverage, which must not be interrupted at just any moment.
+
+    It holds a lock while a file is met for the first time: an interrupt there leaves it held, and
+    the program waits for it when it ends, for ever.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     """Make a skip a failure where everything is required."""

@@ -406,6 +406,7 @@ def test_a_closed_stdout_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_ctrl_c_is_quiet() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE)
@@ -424,6 +425,7 @@ def test_ctrl_c_is_quiet() -> None:
 # serve
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     with serving(CALCULATOR, "tcp://127.0.0.1:0", f"unix://{tmp_path}/s.sock") as process:
@@ -557,6 +559,7 @@ def test_tour_ends_in_a_table() -> None:
 # Help
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_examples_of_the_help_run(command: str, tmp_path: Path) -> None:
     examples = re.findall(r"^  \$ (.*)$", ipckit(command, "--help").stdout, re.MULTILINE)

@@ -149,6 +149,7 @@ input()
 """
 
 
+@pytest.mark.usefixtures("uncovered")
 @on_both
 def test_a_ctrl_c_ends_the_whole_process_group(scheme: str) -> None:
     code = INTERRUPTED.format(folder=str(Path(__file__).parent), scheme=scheme)
@@ -179,6 +180,7 @@ class Polite(Prompted):
     farewell = "bye"
 
 
+@pytest.mark.usefixtures("uncovered")
 @on_both
 def test_an_interrupted_farewell_ends_the_whole_process_group(scheme: str) -> None:
     code = GRANDCHILD.format(then="import os; os.kill(os.getppid(), 2); input()")

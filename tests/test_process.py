@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, assert_type
 
 import pytest
@@ -325,16 +324,23 @@ def test_control_characters_of_a_program_are_escaped_in_errors(face: Any) -> Non
 # The caller
 
 
-def test_an_interrupted_caller_leaves_no_program_behind() -> None:
-    def interrupt() -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+CALLER = """
+import signal
+from ipckit import process
 
-    timer = threading.Timer(SOON, interrupt)
-    with nothing_left():
-        timer.start()
-        with quickly(), pytest.raises(KeyboardInterrupt):
-            process.run(["sh", "-c", "sleep 100 & wait"], timeout=100)
-        timer.join()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as where no shell has switched it off
+try:
+    process.run(["sh", "-c", "sleep 100 & kill -INT $PPID; wait"], timeout=100)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.usefixtures("uncovered")
+def test_an_interrupted_caller_leaves_no_program_behind() -> None:
+    with nothing_left(), quickly():
+        said = subprocess.run([sys.executable, "-c", CALLER], capture_output=True, text=True)
+    assert said.stdout == "interrupted\n", said.stderr
 
 
 INTERRUPTED = """
@@ -363,6 +369,7 @@ except ChildProcessError:
 """
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_an_interrupt_while_a_program_is_started_leaves_nothing() -> None:
     with nothing_left():
         said = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)

@@ -117,6 +117,7 @@ def test_stop_ends_what_is_stopped(face: Any) -> None:
         assert running.stop(grace=20).signal == "SIGTERM"
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_a_signal_handler_may_send_signals_on() -> None:
     script = (
         "import ipckit, itertools, signal, sys\n"

@@ -50,11 +50,13 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     return pair
 
 
+@pytest.mark.usefixtures("uncovered")
 def test_a_pair_prints_its_transcripts(pair: Pair) -> None:
     outcome = _tour.run(pair)
     assert (outcome.result, outcome.detail) == ("passed", "")
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("server", ON_SOCKETS, ids=lambda recipe: recipe.name)
 def test_a_server_ends_well_on_ctrl_c(server: Recipe, tmp_path: Path) -> None:
     module = f"ipckit.examples.{server.name}"

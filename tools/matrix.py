@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,9 @@ import environment
 SUPPORTED = ("3.11", "3.12", "3.13")
 SHARED = ("tests/test_conformance.py", "tests/test_recipes.py")
 """What every Python runs."""
-COVERED = ("-m", "coverage", "run", "-m", "pytest")
-CONFORMANCE = ((("-m", "pytest", *SHARED),),)
+PYTEST = ("-m", "pytest", "-q", "--maxfail=20", "--durations=20")
+COVERED = ("-m", "coverage", "run", *PYTEST)
+CONFORMANCE = (((*PYTEST, *SHARED),),)
 EVERYTHING = (
     (("-m", "coverage", "erase"),),
     (COVERED,),
@@ -31,6 +33,8 @@ EVERYTHING = (
     (("-m", "coverage", "report"),),
 )
 """Step by step; the commands of one step run side by side, as they wait more than they compute."""
+LONGEST = 2400
+"""Seconds that a command may take: one that hangs ends here, and says where it was."""
 
 
 def main() -> int:
@@ -108,15 +112,24 @@ def _run_together(
                 stdin=subprocess.DEVNULL,
                 stdout=its,
                 stderr=None if its is None else subprocess.STDOUT,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )
             for command, its in zip(commands, outputs, strict=True)
         ]
-        failed = [" ".join(c) for c, run in zip(commands, running, strict=True) if run.wait()]
+        failed = [" ".join(c) for c, run in zip(commands, running, strict=True) if _status(run)]
         for file in outputs[1:]:
             assert file is not None
             file.seek(0)
             print(file.read(), end="", file=output, flush=True)
     return failed
+
+
+def _status(run: subprocess.Popen[bytes]) -> int:
+    try:
+        return run.wait(LONGEST)
+    except subprocess.TimeoutExpired:
+        run.send_signal(signal.SIGABRT)
+        return run.wait()
 
 
 def _scratch() -> TextIO:
