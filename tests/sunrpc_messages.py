@@ -5,6 +5,7 @@ Octets come from words written by hand, never from the code under test.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import struct
@@ -18,6 +19,8 @@ from ipckit.types import Int32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from ipckit._contract import Operation
 
 LIMIT: Final = 1 << 20
 NESTING: Final = 100
@@ -45,12 +48,18 @@ NUMBERS: Final = sunrpc.procedure_numbers(contract_of(Store))
 @functools.cache
 def client(name: str, **options: Any) -> ClientOperation:
     procedure = Procedure(PROGRAM, 1, NUMBERS[name])
-    return ClientOperation(OPERATIONS[name], f"Store.{name}", procedure, **options)
+    return ClientOperation(_operation(name, **options), f"Store.{name}", procedure, **options)
 
 
 @functools.cache
 def server(name: str, **options: Any) -> ServerOperation:
-    return ServerOperation(OPERATIONS[name], f"Store.{name}", **options)
+    return ServerOperation(_operation(name, **options), f"Store.{name}", **options)
+
+
+def _operation(name: str, *, faults: bool = False, **_: Any) -> Operation:
+    """Return an operation, which declares no exceptions where they have no room."""
+    operation = OPERATIONS[name]
+    return operation if faults else dataclasses.replace(operation, raises=())
 
 
 def octets(*words: int | bytes) -> bytes:

@@ -356,10 +356,14 @@ class ServerOperation:
 def _asked(admit: Admit, who: AuthSys | None) -> AuthStat | None:
     """Return what the policy says; one that fails admits nobody."""
     try:
-        return admit(who)
+        why: Any = admit(who)
     except Exception:
         log.exception("admit raised, so the caller is refused")
         return AuthStat.AUTH_FAILED
+    if why is None or isinstance(why, AuthStat):
+        return why
+    log.error("admit returned %r, no AuthStat and not None, so the caller is refused", why)
+    return AuthStat.AUTH_FAILED
 
 
 def refusal(identity: int, why: Refusal, framing: Framing = records) -> Out:

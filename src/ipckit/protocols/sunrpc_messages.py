@@ -104,6 +104,7 @@ _REASONS: Final = {
     AuthStat.AUTH_REJECTEDVERF: "the verifier has expired or was used before",
     AuthStat.AUTH_TOOWEAK: "it asks for stronger credentials, such as AUTH_SYS",
     AuthStat.AUTH_INVALIDRESP: "the answer's verifier is wrong",
+    AuthStat.AUTH_FAILED: "it does not say why",
 }
 
 
@@ -265,7 +266,7 @@ def error_of(refusal: Refusal, where: str, procedure: Procedure) -> IpcError:
                 f"not {RPC_VERSION}"
             )
         case AuthStat() as reason:
-            why = _REASONS.get(reason, "its mechanism refused them")
+            why = _REASONS.get(reason, "its mechanism refused the credentials")
             return AccessDenied(f"{where}: the server denied the call ({reason.name}): {why}")
         case Accept.PROG_UNAVAIL:
             return UnknownOperation(f"{where}: the server has no program {program}")

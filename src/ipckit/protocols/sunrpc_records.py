@@ -167,7 +167,7 @@ class Protocol:
         self._last, self._left = mark >= LAST, mark & LONGEST_FRAGMENT
         size = len(self._record) + self._left
         if size > self._limit:
-            raise too_large(size, self._limit)
+            raise _text(mark) or too_large(size, self._limit)
         if not self._left and not self._last:
             raise ProtocolError("a fragment of no octets is not the last", executed="maybe")
         if not size:
@@ -217,6 +217,17 @@ class Protocol:
         except ProtocolError:
             # The guess was wrong, and the header goes on in the content.
             return message_of(self._head + content)
+
+
+def _text(mark: int) -> ProtocolError | None:
+    """Return the error of a peer that speaks in text, whose first letters stand for a mark."""
+    letters = _MARK.pack(mark)
+    if not (letters.isascii() and letters.decode().isprintable()):
+        return None
+    return ProtocolError(
+        f"the peer sent text, {letters.decode()!r} and so on: it does not speak Sun RPC",
+        executed="maybe",
+    )
 
 
 def too_large(size: int, limit: int) -> LimitExceeded:
