@@ -1,10 +1,11 @@
-"""Run every test under coverage in .venv, then conformance and recipes on the other Pythons.
+"""Run every test under coverage in .venv, conformance and recipes on the other Pythons too.
+
+What is run on every Python waits for its peers more than it computes, so that runs side by side.
 
 They are found as python3.N on PATH or under pyenv. With IPCKIT_REQUIRE=all a missing one is a
 failure.
 """
 
-import contextlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -25,14 +26,12 @@ SHARED = ("tests/test_conformance.py", "tests/test_recipes.py")
 """What every Python runs."""
 PYTEST = ("-m", "pytest", "-q", "--maxfail=20", "--durations=20")
 COVERED = ("-m", "coverage", "run", *PYTEST)
-CONFORMANCE = (((*PYTEST, *SHARED),),)
-EVERYTHING = (
-    (("-m", "coverage", "erase"),),
-    (COVERED,),
-    (("-m", "coverage", "combine", "--quiet"),),
-    (("-m", "coverage", "report"),),
+ALONE = (
+    ("-m", "coverage", "erase"),
+    (*COVERED, "tests", *(f"--ignore={file}" for file in SHARED)),
 )
-"""Step by step; the commands of one step run side by side, as they wait more than they compute."""
+"""What runs on one Python only, with nothing beside it: it holds the tests of time."""
+REPORT = (("-m", "coverage", "combine", "--quiet"), ("-m", "coverage", "report"))
 LONGEST = 2400
 """Seconds that a command may take: one that hangs ends here, and says where it was."""
 
@@ -40,10 +39,10 @@ LONGEST = 2400
 def main() -> int:
     """Run every leg, then say how each went; the exit status is 0 if all did well."""
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    # The bench's peers are tested where everything is.
-    legs = [
-        Leg(own, environment.base_interpreter(), ".venv", EVERYTHING, ("test", "bench", "fuzz"))
-    ]
+    # The bench's peers, and what fuzzes, are there where everything is.
+    extras = ("test", "bench", "fuzz")
+    alone = Leg(own, environment.base_interpreter(), ".venv", ALONE, extras)
+    legs = [replace(alone, commands=((*COVERED, *SHARED),))]
     absent = []
     for version in SUPPORTED:
         if version == own:
@@ -52,13 +51,14 @@ def main() -> int:
         if interpreter is None:
             absent.append(version)
         else:
-            legs.append(Leg(version, interpreter, f".venv-{version}", CONFORMANCE))
-    results = [legs[0].run()]
-    # The others wait for their peers more than they compute, so they run side by side.
+            legs.append(Leg(version, interpreter, f".venv-{version}", ((*PYTEST, *SHARED),)))
+    results = [alone.run()]
     with ThreadPoolExecutor() as pool:
-        for result, output in pool.map(Leg.run_quietly, legs[1:]):
-            print(output, end="")
+        for result, output in pool.map(Leg.run_quietly, legs):
+            print(output, end="", flush=True)
             results.append(result)
+    legs = [alone, *legs, replace(alone, commands=REPORT)]
+    results.append(legs[-1].run())
     required = os.environ.get("IPCKIT_REQUIRE") == "all"
     print()
     for leg, result in zip(legs, results, strict=True):
@@ -70,12 +70,12 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Leg:
-    """One Python, and the steps of its runs in an environment of its own."""
+    """One Python, and what it runs in an environment of its own, one after the other."""
 
     version: str
     interpreter: str
     folder: str
-    steps: Sequence[Sequence[Sequence[str]]]
+    commands: Sequence[Sequence[str]]
     extras: Sequence[str] = ("test",)
 
     def run_quietly(self) -> tuple[str | None, str]:
@@ -93,43 +93,25 @@ class Leg:
         except environment.EnvironmentFailed as failure:
             print(failure, file=output or sys.stderr, flush=True)
             return "FAILED: no environment"
-        failed: list[str] = []
-        for step in self.steps:
-            failed += _run_together(python, step, output)
+        failed = [" ".join(c) for c in self.commands if _status(python, c, output)]
         return f"FAILED: {'; '.join(failed)}" if failed else None
 
 
-def _run_together(
-    python: Path, commands: Sequence[Sequence[str]], output: TextIO | None
-) -> list[str]:
-    """Return the commands that failed; what the first prints comes at once, the others' after."""
-    with contextlib.ExitStack() as files:
-        outputs = [output, *(files.enter_context(_scratch()) for _ in commands[1:])]
-        running = [
-            subprocess.Popen(
-                [python, *command],
-                cwd=environment.ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=its,
-                stderr=None if its is None else subprocess.STDOUT,
-                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
-            )
-            for command, its in zip(commands, outputs, strict=True)
-        ]
-        failed = [" ".join(c) for c, run in zip(commands, running, strict=True) if _status(run)]
-        for file in outputs[1:]:
-            assert file is not None
-            file.seek(0)
-            print(file.read(), end="", file=output, flush=True)
-    return failed
-
-
-def _status(run: subprocess.Popen[bytes]) -> int:
-    try:
-        return run.wait(LONGEST)
-    except subprocess.TimeoutExpired:
-        run.send_signal(signal.SIGABRT)
-        return run.wait()
+def _status(python: Path, command: Sequence[str], output: TextIO | None) -> int:
+    """Run a command; return its exit status."""
+    with subprocess.Popen(
+        [python, *command],
+        cwd=environment.ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+    ) as run:
+        try:
+            return run.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGABRT)
+            return run.wait()
 
 
 def _scratch() -> TextIO:
