@@ -145,9 +145,7 @@ class _NotSpoken(Exception):
     """The port mapper has other versions than the one asked for."""
 
 
-_REMEDY: Final = (
-    "start rpcbind or `ipckit rpcbind` there, or say by ?rpcbind=PORT where else it is"
-)
+_REMEDY: Final = "start rpcbind or `ipckit rpcbind` there, or say by ?rpcbind=PORT where else it is"
 
 
 def _listed(node: Listed | None) -> Iterator[Rpcb]:

@@ -33,12 +33,13 @@ from ipckit.protocols.sunrpc import MECHANISM, PROGRAM, VERSION, Accept, AuthSys
 from ipckit.protocols.xdr_shapes import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ipckit._address import Address
     from ipckit._contract import Contract, Operation
     from ipckit._dispatch import Dispatcher
     from ipckit._options import Options
+    from ipckit._portmapper_listing import Listing
     from ipckit._proxy import Channel
     from ipckit._registry import AdapterServer
     from ipckit._session.aio_channel import AioChannel
@@ -80,35 +81,102 @@ class Version(NamedTuple):
 
 def serve(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
     """Serve at the address; returns at once."""
+    server = _opened(dispatcher, address, options)
+    if not options.register:
+        return server
+    from ipckit._portmapper_listing import ListedServer
+
+    return ListedServer(server, _lister(dispatcher, address))
+
+
+def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
+    """Return a channel to the peer, whose port the port mapper tells if the address does not."""
+    wire = _asking(address, options)
+    session = DatagramSession if _is_udp(address) else ClientSession
+    if not _is_unplaced(address):
+        return session(wire, address, options)
+    from ipckit import _portmapper
+
+    with _portmapper.within(options.timeout):
+        there = _located(address, options)
+        with _portmapper.told(*_asked_for(address, options)):
+            channel = session(wire, there, options)
+            if _is_udp(address):
+                _portmapper.refuse_deserted(channel, there)
+            return channel
+
+
+def aio_serve(runner: Runner, address: Address, options: Options) -> AioServer:
+    """Serve at the address on the running loop; datagrams are served by threads."""
+    server = _aio_opened(runner, address, options)
+    if not options.register:
+        return server
+    from ipckit._portmapper_aio import ListedAioServer
+
+    return ListedAioServer(server, _lister(runner.dispatcher, address))
+
+
+async def aio_connect(address: Address, options: Options, runner: Runner | None) -> AioChannel:
+    """Return a channel for coroutines; threads send datagrams, and ask the port mapper."""
+    from ipckit._session import aio_client, aio_threads
+
+    if _is_udp(address):
+        return await aio_threads.connect(connect, address, options, runner)
+    wire = _asking(address, options)
+    if not _is_unplaced(address):
+        return await aio_client.connect(wire, address, options, runner)
+    from ipckit import _portmapper, _portmapper_aio
+
+    with _portmapper.within(options.timeout):
+        there = await _portmapper_aio.in_a_thread(_located, address, options)
+        with _portmapper.told(*_asked_for(address, options)):
+            return await aio_client.connect(wire, there, options, runner)
+
+
+def directory(address: Address, options: Options) -> list[dict[str, Any]] | None:
+    """Return what the port mapper of a host lists, where the address names no server."""
+    if not _is_unplaced(address) or _said(address) is not None:
+        return None
+    from ipckit import _portmapper_directory
+
+    return _portmapper_directory.directory(connect, address, options.timeout)
+
+
+# Servers, listed or not, and where the others are
+
+
+def _opened(dispatcher: Dispatcher, address: Address, options: Options) -> AdapterServer:
     wire = _serving(dispatcher, address, options)
     server = DatagramServer if _is_udp(address) else StreamServer
     return server(wire, _placed(address), options, dispatcher)
 
 
-def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
-    """Return a channel to the peer."""
-    wire = _asking(address, options)
-    session = DatagramSession if _is_udp(address) else ClientSession
-    return session(wire, address, options)
-
-
-def aio_serve(runner: Runner, address: Address, options: Options) -> AioServer:
-    """Serve at the address on the running loop; datagrams are served by threads."""
+def _aio_opened(runner: Runner, address: Address, options: Options) -> AioServer:
     from ipckit._session import aio_server, aio_threads
 
     if _is_udp(address):
-        return aio_threads.ThreadServer(serve, runner, address, options)
+        return aio_threads.ThreadServer(_opened, runner, address, options)
     wire = _serving(runner.dispatcher, address, options)
     return aio_server.AioStreamServer(wire, _placed(address), options, runner)
 
 
-async def aio_connect(address: Address, options: Options, runner: Runner | None) -> AioChannel:
-    """Return a channel for coroutines; datagrams are sent by threads."""
-    from ipckit._session import aio_client, aio_threads
+def _lister(dispatcher: Dispatcher, address: Address) -> Callable[[Address], Listing]:
+    """Return what lists a server's programs with the port mapper once its port is known."""
+    from ipckit._portmapper_listing import Listing
 
-    if _is_udp(address):
-        return await aio_threads.connect(connect, address, options, runner)
-    return await aio_client.connect(_asking(address, options), address, options, runner)
+    served = [_version(one.contract, address) for one in (dispatcher, *dispatcher.beside)]
+    return lambda bound: Listing(connect, bound, served)
+
+
+def _located(address: Address, options: Options) -> Address:
+    from ipckit import _portmapper
+
+    return _portmapper.located(connect, address, *_asked_for(address, options), options.timeout)
+
+
+def _asked_for(address: Address, options: Options) -> Version:
+    assert options.contract is not None
+    return _version(options.contract, address)
 
 
 def means(address: Address, contract: Contract) -> bool:
@@ -245,6 +313,11 @@ def _is_udp(address: Address) -> bool:
 def _is_ours(contract: Contract) -> bool:
     """Say whether no `.x` file gave the contract its form, so that results are unions."""
     return "program" not in contract.hints.get(MECHANISM, {})
+
+
+def _is_unplaced(address: Address) -> bool:
+    """Say whether the port mapper has to be asked for the port."""
+    return address.port is None and address.transport != "unix"
 
 
 def _placed(address: Address) -> Address:

@@ -18,6 +18,7 @@ from ipckit.cli import (
     exchange,
     mechanisms,
     recipes,
+    rpcbind,
     serve,
     tour,
 )
@@ -29,7 +30,19 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_GROUPS = (mechanisms, doctor, tour, recipes, serve, call, describe, check, exchange, bench)
+_GROUPS = (
+    mechanisms,
+    doctor,
+    tour,
+    recipes,
+    rpcbind,
+    serve,
+    call,
+    describe,
+    check,
+    exchange,
+    bench,
+)
 
 
 def parser() -> Parser:

@@ -10,11 +10,12 @@ from ipckit import _registry
 from ipckit._annotations import type_name
 from ipckit._api import connect
 from ipckit._deadline import timeout
+from ipckit._options import Options
 from ipckit.cli.call import add_connection_options
 from ipckit.cli.credentials import tls_of, with_password
 from ipckit.cli.failures import DONE
 from ipckit.cli.imports import contracts_from
-from ipckit.cli.terminal import escaped, print_json
+from ipckit.cli.terminal import escaped, print_json, print_table
 from ipckit.contracts import files, introspection, openrpc, targets
 from ipckit.errors import NotSupported
 
@@ -36,24 +37,49 @@ def add(commands: Commands) -> None:
         "describe",
         run,
         "show the operations, types and signals of a peer, a class or a contract file",
+        details="Of a Sun RPC host, sunrpc://host, it shows what the port mapper lists there.",
         examples=[
             f"ipckit describe {_CALCULATOR}",
             f"ipckit describe 'pipe:ipckit serve -q {_CALCULATOR} pipe:'",
         ],
     )
     parser.add_argument("what", metavar="ADDRESS|TARGET|FILE")
-    parser.add_argument("--json", action="store_true", help="print an OpenRPC document")
+    parser.add_argument("--json", action="store_true", help="print an OpenRPC document, or a list")
     add_connection_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what is offered."""
+    """Print what is offered, or the servers of a host where one alone is not named."""
+    servers = _servers(options)
+    if servers is not None:
+        _print_servers(servers, as_json=options.json)
+        return DONE
     offers = _offers(options)
     if options.json:
         print_json(_document(files.only(options.what, offers)))
     else:
         print(escaped("\n\n".join("\n".join(_lines(offered)) for offered in offers.values())))
     return DONE
+
+
+def _servers(options: argparse.Namespace) -> list[dict[str, Any]] | None:
+    """Return what a host lists, where its mechanism has such lists and the address names a host."""
+    if not _is_address(options.what):
+        return None
+    row, address = _registry.find(options.what)
+    directory = getattr(row.load(), "directory", None)
+    if directory is None:
+        return None
+    with timeout(options.timeout):
+        servers: list[dict[str, Any]] | None = directory(address, Options(timeout=options.timeout))
+    return servers
+
+
+def _print_servers(servers: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json or not servers:
+        print_json(servers)
+    else:
+        print_table(list(servers[0]), [[str(cell) for cell in row.values()] for row in servers])
 
 
 def _offers(options: argparse.Namespace) -> dict[str, introspection.Offer]:

@@ -17,10 +17,12 @@ from ipckit.errors import AddressError, ContractError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
+    from ipckit._api import Server
     from ipckit.cli.commands import Commands
 
-__all__ = ["add"]
+__all__ = ["add", "add_serving_options", "log_to_stderr", "until_stopped"]
 
 _TARGET = "ipckit.examples.calculator:Calculator"
 
@@ -44,22 +46,28 @@ def add(commands: Commands) -> None:
     parser.add_argument("--serialize", action="store_true", help="run one operation at a time")
     parser.add_argument("--any-user", action="store_true", help="admit other users to unix sockets")
     parser.add_argument("--no-discovery", action="store_true", help="do not answer rpc.discover")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print no ready lines")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
+    parser.add_argument(
+        "--register", action="store_true", help="be listed where clients look: a port mapper"
+    )
+    add_serving_options(parser)
     add_password_option(parser)
     add_tls_options(parser)
 
 
+def add_serving_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what every command that serves can be told."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="print no ready lines")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal, or until nobody can come any more."""
-    _log(verbose=options.verbose)
+    log_to_stderr(verbose=options.verbose)
     servant = _servant(options.target)
     addresses = [with_password(text, options.password_file) for text in options.addresses]
     contract = options.contract and class_from(options.contract, addresses[0])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    try:
-        server = serve(
+    return until_stopped(
+        lambda: serve(
             servant,
             *addresses,
             contract=contract,
@@ -67,9 +75,19 @@ def run(options: argparse.Namespace) -> int:
             serialize=options.serialize,
             any_user=options.any_user,
             discovery=not options.no_discovery,
-        )
-        with server:
-            for address in () if options.quiet else server.addresses:
+            register=options.register,
+        ),
+        quiet=options.quiet,
+    )
+
+
+def until_stopped(opened: Callable[[], Server], *, quiet: bool) -> int:
+    """Open a server and say where it is, until SIGINT or SIGTERM, or nobody can come any more."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        with opened() as server:
+            for address in () if quiet else server.addresses:
                 print("ready", _masked(address), flush=True)
             server.wait()
     except _Stopped:
@@ -108,7 +126,8 @@ def _masked(address: str) -> str:
         return address
 
 
-def _log(*, verbose: bool) -> None:
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show what is logged on stderr, without what a terminal would obey."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Escaping("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
