@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ipckit._session.aio_server import AioServer
     from ipckit._session.wire import Out, Served
     from ipckit.errors import Fault
+    from ipckit.protocols.sunrpc_explain import Line
 
 HINTS: Final = ("program", "version", "procedure", "program_name", "version_name", "name")
 """What a contract and its operations may say: numbers, and names where Python's are others."""
@@ -196,6 +197,17 @@ def misfits(contract: Contract) -> Iterator[str]:
         sunrpc.procedure_numbers(contract)
     except ContractError as error:
         yield str(error)
+
+
+def explain(
+    contract: Contract, operation: Operation, asked: bytes, answered: bytes
+) -> tuple[list[Line], list[Line]]:
+    """Return what the octets of one call over TCP stand for, and those of its reply."""
+    from ipckit.protocols import sunrpc_explain
+
+    faults = _is_ours(contract)
+    reply = sunrpc_explain.reply(operation, answered, faults=faults)
+    return sunrpc_explain.call(operation, asked), reply
 
 
 # What a wire is, at either end

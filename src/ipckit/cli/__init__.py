@@ -16,6 +16,7 @@ from ipckit.cli import (
     describe,
     doctor,
     exchange,
+    explain,
     mechanisms,
     recipes,
     rpcbind,
@@ -41,6 +42,7 @@ _GROUPS = (
     describe,
     check,
     exchange,
+    explain,
     bench,
 )
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ipckit.cli.commands import Commands
 
-__all__ = ["add", "add_connection_options"]
+__all__ = ["add", "add_connection_options", "add_what", "operation_of", "performed"]
 
 ASKING: Final = 2.0
 """Seconds that a peer may take to say what it offers, a quarter of the deadline at most."""
@@ -55,15 +55,20 @@ def add(commands: Commands) -> None:
             f"ipckit call {_CALCULATOR} summarize '[1, 2.5, 4]' --contract {_TARGET}",
         ],
     )
+    add_what(parser)
+    parser.add_argument("--untyped", action="store_true", help="do not ask the peer for its types")
+    parser.add_argument("--json", action="store_true", help="print any result as JSON")
+    add_connection_options(parser)
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """Declare what is called."""
     parser.add_argument("address", metavar="ADDRESS")
     parser.add_argument("operation", metavar="OPERATION")
     parser.add_argument("arguments", metavar="ARG", nargs="*")
     parser.add_argument(
         "--contract", metavar="TARGET|FILE", help="check arguments and result against a contract"
     )
-    parser.add_argument("--untyped", action="store_true", help="do not ask the peer for its types")
-    parser.add_argument("--json", action="store_true", help="print any result as JSON")
-    add_connection_options(parser)
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
@@ -91,19 +96,29 @@ def run(options: argparse.Namespace) -> int:
     """Call, and print the result."""
     address = with_password(options.address, options.password_file)
     with timeout(options.timeout):
-        if options.contract is not None:
-            result = _with_contract(address, options, contract_at(options.contract, address))
-        else:
-            result = _without_contract(address, options)
+        result = performed(address, options)
     (print_json if options.json else print_value)(result)
     return DONE
 
 
-def _with_contract(address: str, options: argparse.Namespace, contract: Contract) -> Any:
+def performed(address: str, options: argparse.Namespace) -> Any:
+    """Call, and return the result."""
+    if options.contract is None:
+        return _without_contract(address, options)
+    return _with_contract(address, options, contract_at(options.contract, address))
+
+
+def operation_of(contract: Contract, address: str, name: str) -> Operation:
+    """Return an operation of a contract by its name; raises UsageError."""
     operations = _by_file_names(contract, _registry.find(address)[0].mechanism)
-    operation = operations.get(options.operation)
+    operation = operations.get(name)
     if operation is None:
-        raise UsageError(_unknown(contract.name, options.operation, operations))
+        raise UsageError(_unknown(contract.name, name, operations))
+    return operation
+
+
+def _with_contract(address: str, options: argparse.Namespace, contract: Contract) -> Any:
+    operation = operation_of(contract, address, options.operation)
     arguments = _checked(operation, options.arguments)
     told = Options(timeout=options.timeout, tls=tls_of(options), contract=contract)
     channel = open_channel(address, told, None)
