@@ -16,7 +16,19 @@ import msgspec
 from msgspec import inspect as shapes
 
 from ipckit.errors import BadArguments, ContractError, MarshalError
-from ipckit.types import IN_C
+from ipckit.types import (
+    IN_C,
+    Float32,
+    Float64,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +38,20 @@ ONLY: Final = "_ipckit_only_"
 MISSING: Final[Any] = inspect.Parameter.empty
 REMEDY: Final = "make it a dataclass or str"
 PLAIN: Final = (type(None), bool, int, float, str, bytes)
+# Of these a value can be told by its exact type and range.
+_EXACT: Final[dict[Any, tuple[type, tuple[int, int] | None]]] = {
+    **{kind: (kind, None) for kind in (int, str, bool, bytes, float)},
+    Int8: (int, (-(2**7), 2**7 - 1)),
+    Int16: (int, (-(2**15), 2**15 - 1)),
+    Int32: (int, (-(2**31), 2**31 - 1)),
+    Int64: (int, (-(2**63), 2**63 - 1)),
+    UInt8: (int, (0, 2**8 - 1)),
+    UInt16: (int, (0, 2**16 - 1)),
+    UInt32: (int, (0, 2**32 - 1)),
+    UInt64: (int, (0, 2**64 - 1)),
+    Float32: (float, None),
+    Float64: (float, None),
+}
 # What crosses as itself, so that text is never taken for a time or for base64.
 NATIVE: Final = (
     bytes,
@@ -219,6 +245,38 @@ def nullable(annotation: Any) -> bool:
     return any(isinstance(part, shapes.NoneType | shapes.AnyType) for part in parts)
 
 
+def exactly(value: str, annotation: Any, names: dict[str, Any]) -> str | None:
+    """Return the expression that tells a value of a type without a look inside it, if one does.
+
+    `names` receives what the expression names.
+    """
+    try:
+        kind, limits = _EXACT[annotation]
+    except (KeyError, TypeError):  # not all annotations have a hash
+        if not _is_taken_as_it_is(annotation):
+            return None
+        kind, limits = annotation, None
+    name = f"_ipckit_kind_{len(names)}"
+    names |= {"_ipckit_type": type, name: kind}
+    text = f"_ipckit_type({value}) is {name}"
+    return text if limits is None else f"{text} and {limits[0]} <= {value} <= {limits[1]}"
+
+
+def _is_taken_as_it_is(annotation: Any) -> bool:
+    """Say whether msgspec takes an instance of a class without a look at its fields."""
+    if not isinstance(annotation, type) or _has_foreign_enum(annotation):
+        return False
+    return isinstance(shapes.type_info(annotation), shapes.DataclassType | shapes.StructType)
+
+
+def _has_foreign_enum(annotation: Any) -> bool:
+    """Say whether an Enum is inside whose members are no ints or texts themselves."""
+    return annotation not in PLAIN and any(
+        isinstance(node, shapes.EnumType) and not issubclass(node.cls, int | str)
+        for node in walk(shapes.type_info(annotation))
+    )
+
+
 def converter(shape: Any, *annotations: Any) -> Callable[[Any], Any]:
     """Return the function from an outgoing value to one of `shape`, which holds these types.
 
@@ -231,14 +289,8 @@ def converter(shape: Any, *annotations: Any) -> Callable[[Any], Any]:
     def convert_by_value(value: Any) -> Any:
         return convert(msgspec.to_builtins(value, builtin_types=NATIVE))
 
-    # A member of an Enum that is no int itself is refused by convert, which wants its value.
-    is_enum = any(
-        isinstance(node, shapes.EnumType) and not issubclass(node.cls, int | str)
-        for annotation in annotations
-        if annotation not in PLAIN
-        for node in walk(shapes.type_info(annotation))
-    )
-    return convert_by_value if is_enum else convert
+    # A member of such an Enum is refused by convert, which wants its value.
+    return convert_by_value if any(map(_has_foreign_enum, annotations)) else convert
 
 
 def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
@@ -251,6 +303,11 @@ def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
         except (msgspec.ValidationError, RecursionError) as error:
             raise MarshalError(f"{where}: {error}") from None
 
+    names: dict[str, Any] = {"check": check}
+    exact = exactly("value", annotation, names)
+    if exact is not None:
+        # Only ranges enter the text.
+        check = eval(f"lambda value: value if {exact} else check(value)", names)  # noqa: S307
     return check
 
 

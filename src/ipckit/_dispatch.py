@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import _contract
-from ipckit._annotations import NATIVE, bad_arguments, checker
+from ipckit._annotations import NATIVE, bad_arguments, checker, exactly
 from ipckit._contract import Contract, Operation
 from ipckit._signal import BoundSignal
 from ipckit.errors import ContractError, Fault, MarshalError, Unavailable, UnknownOperation
@@ -32,7 +32,6 @@ __all__ = ["Dispatcher", "Entry", "caller"]
 log: Final = logging.getLogger("ipckit.server")
 
 DISCOVER: Final = "rpc.discover"
-SCALARS: Final = (int, str, bool, bytes, float)
 
 caller: Final[ContextVar[Any]] = ContextVar("ipckit.caller")
 """The link over which the running operation was called; what `ipckit.peer` speaks through."""
@@ -146,28 +145,27 @@ class Dispatcher:
         call = f"method({', '.join(f'a.p{i}' for i in range(len(operation.parameters)))})"
         if inspect.iscoroutinefunction(getattr(self.servant, operation.name, None)):
             call = f"wait({call})"
-        source = (
-            "def invoke(a):\n"
-            "    if len(running) >= limit: raise unavailable()\n"
-            "    running.append(None)\n"
-            "    try:\n"
-            f"        r = {call}\n"
-            f"        return {'r' if operation.result in SCALARS else 'check(r)'}"
-            f"{' if type(r) is result else check(r)' if operation.result in SCALARS else ''}\n"
-            "    except BaseException as error: raise translate(error) from None\n"
-            "    finally: running.pop()\n"
-        )
         names: dict[str, Any] = {
             "method": method,
             "check": check,
-            "result": operation.result,
             "running": self._running,
             "limit": self._in_flight,
             "unavailable": self.unavailable,
             "wait": self._wait,
             "translate": lambda error: self.fault(operation, error),
         }
-        exec(source, names)  # noqa: S102  (the text above; only parameter counts enter it)
+        exact = exactly("r", operation.result, names)
+        source = (
+            "def invoke(a):\n"
+            "    if len(running) >= limit: raise unavailable()\n"
+            "    running.append(None)\n"
+            "    try:\n"
+            f"        r = {call}\n"
+            f"        return {'check(r)' if exact is None else f'r if {exact} else check(r)'}\n"
+            "    except BaseException as error: raise translate(error) from None\n"
+            "    finally: running.pop()\n"
+        )
+        exec(source, names)  # noqa: S102  (the text above; counts, ranges and class names enter it)
         invoke: Callable[[Any], Any] = names["invoke"]
         lock = self._lock
         if lock is None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import difflib
 import functools
 import keyword
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ipckit import types
-from ipckit._annotations import MISSING, bad_arguments, callback_of, converter
+from ipckit._annotations import MISSING, bad_arguments, callback_of, converter, exactly
 from ipckit._contract import Contract, Operation, Parameter
 from ipckit._signal import BoundSignal
 from ipckit.errors import BadArguments, NotSupported, UnknownOperation
@@ -40,21 +40,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["asked_by_name", "make_proxy"]
-
-# Of these a value can be told by its exact type and range; all others are checked by msgspec.
-_EXACT: Final[dict[Any, tuple[str, tuple[int, int] | None]]] = {
-    **{kind: (kind.__name__, None) for kind in (int, str, bool, bytes, float)},
-    types.Int8: ("int", (-(2**7), 2**7 - 1)),
-    types.Int16: ("int", (-(2**15), 2**15 - 1)),
-    types.Int32: ("int", (-(2**31), 2**31 - 1)),
-    types.Int64: ("int", (-(2**63), 2**63 - 1)),
-    types.UInt8: ("int", (0, 2**8 - 1)),
-    types.UInt16: ("int", (0, 2**16 - 1)),
-    types.UInt32: ("int", (0, 2**32 - 1)),
-    types.UInt64: ("int", (0, 2**64 - 1)),
-    types.Float32: ("float", None),
-    types.Float64: ("float", None),
-}
 
 
 def make_proxy(contract: Contract, channel: Channel, *, is_async: bool = False) -> Any:
@@ -150,11 +135,16 @@ def make_stub(
     # Parameters may be called anything; the template's own names must not meet them.
     header = _header(operation.parameters)
     values = "(" + "".join(f"{name}, " for name in names) + ")"
-    exact = [_exactly(p.name, *_EXACT[p.type]) for p in operation.parameters if p.type in _EXACT]
+    namespace: dict[str, Any] = {
+        "_ipckit_perform": perform,
+        "_ipckit_check": _argument_checker(operation),
+        **{f"_ipckit_default_{p.name}": p.default for p in operation.parameters},
+    }
+    exact = [exactly(p.name, p.type, namespace) for p in operation.parameters]
     if not names:
         checked = "()"
-    elif len(exact) == len(names):
-        checked = f"{values} if {' and '.join(exact)} else _ipckit_check({values})"
+    elif None not in exact:
+        checked = f"{values} if {' and '.join(filter(None, exact))} else _ipckit_check({values})"
     else:
         checked = f"_ipckit_check({values})"
     name = operation.name if operation.name.isidentifier() else "operation"
@@ -164,22 +154,10 @@ def make_stub(
         f"{'async ' if is_async else ''}def {name}({header}):\n"
         f"    return {'await ' if is_async else ''}_ipckit_perform({checked})\n"
     )
-    namespace: dict[str, Any] = {
-        "_ipckit_perform": perform,
-        "_ipckit_check": _argument_checker(operation),
-        "_ipckit_type": type,
-        **{f"_ipckit_{kind.__name__}": kind for kind in (int, str, bool, bytes, float)},
-        **{f"_ipckit_default_{p.name}": p.default for p in operation.parameters},
-    }
     exec(_compiled(source), namespace)  # noqa: S102  (names that Python itself accepted as parameters)
     stub: Callable[..., Any] = namespace[name]
     stub.__doc__ = f"{operation}\n\n{operation.doc}".rstrip()
     return stub
-
-
-def _exactly(name: str, kind: str, limits: tuple[int, int] | None) -> str:
-    text = f"_ipckit_type({name}) is _ipckit_{kind}"
-    return text if limits is None else f"{text} and {limits[0]} <= {name} <= {limits[1]}"
 
 
 def _header(parameters: Sequence[Parameter]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ipckit._dispatch import SCALARS, Dispatcher, Entry
+from ipckit._dispatch import Dispatcher, Entry
 from ipckit._session.aio_workers import Workers, post
 from ipckit.errors import Fault, Unavailable
 
@@ -132,16 +132,13 @@ class Runner:
 
     def _as_task(self, entry: Entry, call: Callable[[Any], Awaitable[Any]]) -> Start:
         check, operation, dispatcher = entry.check, entry.operation, self.dispatcher
-        exact = operation.result if operation.result in SCALARS else None
         tasks, make, limit = self._tasks, self._task, self._in_flight
 
         async def run(key: int, arguments: Any, ticket: Any, done: Done) -> None:
             value: Any = None
             fault: Fault | None = None
             try:
-                value = await call(arguments)
-                if type(value) is not exact:
-                    value = check(value)
+                value = check(await call(arguments))
             except GeneratorExit:
                 fault = Unavailable("the server is gone")
                 raise
