@@ -33,6 +33,7 @@ SHARED = {
     "ipckit.examples.scope",
     "ipckit.examples.scpi",
     "ipckit.examples.simp",
+    "ipckit.examples.sunrpc_server",
     "ipckit.types",
     "ipckit.process",
 }
