@@ -241,6 +241,8 @@ def _asking(address: Address, options: Options) -> Wire:
         result=_nothing,
         failure=_nothing,
         entries=lambda _: {},
+        # A peer that calls a client is told that there is no such program here.
+        otherwise=functools.partial(sunrpc.unanswerable, programs={}, framing=framing),
         contract=contract,
     )
 
