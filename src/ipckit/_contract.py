@@ -212,14 +212,14 @@ def _contract_of(source: Any) -> Contract:
     operations: dict[str, Operation] = {}
     attributes: dict[str, Attribute] = {}
     for name, member in public_members(cls):
-        owner = next(base for base in cls.__mro__ if name in vars(base))
+        owner = _declaring(cls, name)
         if isinstance(member, property):
             attribute = _attribute(cls, name, member, variables.get(owner, {}))
             attributes[name] = attribute
             for accessor in _accessors(cls, attribute):
                 operations[accessor.name] = accessor
         elif inspect.isfunction(member):
-            operations[name] = _operation(cls, name, member, variables.get(owner, {}))
+            operations[name] = _operation(cls, name, owner, variables.get(owner, {}))
         elif hasattr(member, "__wrapped__") and not isinstance(member, type | classmethod):
             raise ContractError(
                 f"{cls.__name__}.{name}: {type(member).__name__} hides the method from the "
@@ -286,15 +286,28 @@ def _otherwise(cls: type, name: str) -> str:
     return "or start the method's name with _ to keep it private"
 
 
-def _operation(
-    cls: type, name: str, function: Callable[..., Any], variables: Mapping[Any, Any]
-) -> Operation:
+def _declaring(cls: type, name: str) -> type:
+    """Return the class that says how an operation is called.
+
+    A hint goes with the form that a wire needs, which a servant does not change: where it says
+    `int`, as its readers do, the Int32 of its contract holds.
+    """
+    owners = [base for base in cls.__mro__ if name in vars(base)]
+    for base in owners:
+        member = vars(base)[name]
+        if inspect.isfunction(member) and getattr(member, MARK, {}).get("hints"):
+            return base
+    return owners[0]
+
+
+def _operation(cls: type, name: str, owner: type, variables: Mapping[Any, Any]) -> Operation:
     where = f"{cls.__name__}.{name}"
+    served, function = getattr(cls, name), getattr(owner, name)
     annotations = _hints_of(where, function)
     parameters: list[Parameter] = []
     signature = inspect.signature(function)
     declared = list(signature.parameters.values())
-    if not isinstance(inspect.getattr_static(cls, name), staticmethod):
+    if not isinstance(inspect.getattr_static(owner, name), staticmethod):
         declared = declared[1:]
     for parameter in declared:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -329,11 +342,11 @@ def _operation(
         tuple(parameters),
         result,
         arguments_struct(name, parameters, where),
-        inspect.cleandoc(function.__doc__ or ""),
+        inspect.cleandoc(served.__doc__ or ""),
         bool(marks.get("oneway")),
         tuple(marks.get("raises", ())),
         marks["hints"],
-        inspect.iscoroutinefunction(function),
+        inspect.iscoroutinefunction(served),
     )
 
 
