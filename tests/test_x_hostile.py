@@ -65,12 +65,12 @@ def compiled_or_refused(path: Path, text: str) -> None:
     except IpcError:
         return
     finally:
-        forget()
+        forget(path)
 
 
-def forget() -> None:
-    """Let go of what was loaded, as thousands of modules would fill the memory."""
-    for name in [name for name in sys.modules if name.startswith("ipckit.loaded:")]:
+def forget(path: Path) -> None:
+    """Let go of what was loaded of a file, as thousands of modules would fill the memory."""
+    for name in [name for name in sys.modules if name.startswith(f"ipckit.loaded:{path}:")]:
         del sys.modules[name]
 
 
@@ -89,7 +89,7 @@ def test_any_text_raises_only_our_errors(tmp_path: Path, text: str) -> None:
     except ContractError:
         return
     finally:
-        forget()
+        forget(tmp_path / "it.x")
 
 
 MANY = 50_000
