@@ -351,11 +351,11 @@ def test_a_server_of_another_rpc_is_told(face: Face) -> None:
         (b"SSH-2.0-OpenSSH_9.2\r\n", ipckit.ProtocolError, "it does not speak Sun RPC"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01", ipckit.LimitExceeded, "over the limit of"),
         (bytes(64), ipckit.ProtocolError, "a fragment of no octets is not the last"),
-        (lambda data: data, ipckit.ProtocolError, "sent a call where an answer is due"),
+        (replying(0, 2, 1, 1, 1, 0, 0, 0, 0), ipckit.ConnectionLost, "closed the connection"),
         (replying(2, 0, 0), ipckit.ProtocolError, "no Sun RPC message"),
         (replying(1, 0, 0, 0, 0), ipckit.ProtocolError, r"add: the result"),
     ],
-    ids=["http", "ssh", "tls", "zeros", "echo", "kind", "short"],
+    ids=["http", "ssh", "tls", "zeros", "call", "kind", "short"],
 )
 def test_who_is_no_server_of_sun_rpc_is_told(
     face: Face, reply: Any, error: type[Exception], text: str

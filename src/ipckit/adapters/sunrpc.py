@@ -233,7 +233,7 @@ def _asking(address: Address, options: Options) -> Wire:
     for operation in contract.operations.values():
         client(operation, f"{contract.name}.{operation.name}")
     return Wire(
-        connection=sunrpc.Answers,
+        connection=sunrpc.Protocol,
         client=client,
         server=_nothing,
         decode=sunrpc.decode,

@@ -56,7 +56,7 @@ from ipckit.protocols.sunrpc_messages import (
     message_of,
     no_credentials,
 )
-from ipckit.protocols.sunrpc_records import Answers, Out, Protocol, records, too_large
+from ipckit.protocols.sunrpc_records import Out, Protocol, records, too_large
 from ipckit.protocols.xdr import Codec, codec_of, codec_of_fields
 from ipckit.protocols.xdr_annotations import record, shape_of
 from ipckit.protocols.xdr_shapes import MOST, Arm, Number, Opaque, Record, Shape, Union
@@ -71,7 +71,6 @@ __all__ = [
     "VERSION",
     "Accept",
     "Admit",
-    "Answers",
     "AuthStat",
     "AuthSys",
     "ClientOperation",

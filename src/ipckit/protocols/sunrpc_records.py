@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Buffer = bytes | bytearray | memoryview
 
-__all__ = ["LONGEST_FRAGMENT", "Answers", "Out", "Protocol", "records", "too_large"]
+__all__ = ["LONGEST_FRAGMENT", "Out", "Protocol", "records", "too_large"]
 
 Out = bytes | list[Any]
 """One message's octets, or its parts to be sent in one go."""
@@ -217,28 +217,6 @@ class Protocol:
         except ProtocolError:
             # The guess was wrong, and the header goes on in the content.
             return message_of(self._head + content)
-
-
-class Answers(Protocol):
-    """The same for a client, to which nothing but replies may come."""
-
-    def received(self, count: int) -> Sequence[Request | Reply]:
-        """Take `count` octets, as any connection does; raises ProtocolError for a call."""
-        return _no_calls(super().received(count))
-
-    def take(self, content: bytes) -> Sequence[Request | Reply]:
-        """Take what was read of the `wanted` octets; raises ProtocolError for a call."""
-        return _no_calls(super().take(content))
-
-
-def _no_calls(messages: Sequence[Request | Reply]) -> Sequence[Request | Reply]:
-    for message in messages:
-        if type(message) is Request:
-            raise ProtocolError(
-                "the peer sent a call where an answer is due: it is no Sun RPC server",
-                executed="maybe",
-            )
-    return messages
 
 
 def _text(mark: int) -> ProtocolError | None:
