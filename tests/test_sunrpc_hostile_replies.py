@@ -73,7 +73,6 @@ WRONG: Final = {
     "reject_stat 2": octets(1, 1, 2, 1),
     "a verifier of 401 octets": octets(1, 0, 1, 401, bytes(404), 0, 42),
     "a verifier of 4 GiB": octets(1, 0, 1, 2**32 - 1, 0, 42),
-    "a call": ADD[4:],
     "nothing after a header": octets(1),
     "octets after a refusal": octets(1, 0, 0, 0, 1, 42),
     "no versions": octets(1, 0, 0, 0, 2),
@@ -196,6 +195,19 @@ def test_a_connection_that_is_cut_at_any_octet_of_a_reply_is_said_to_be(client: 
         with client(replying(act)) as proxy, pytest.raises(ConnectionLost) as lost:
             proxy.add(40, 2)
         assert lost.value.executed == "maybe"
+
+
+def test_a_call_that_a_client_is_sent_is_refused_and_the_reply_still_taken(client: Any) -> None:
+    found = []
+
+    def act(peer: raw.Peer, xid: bytes) -> None:
+        peer.send(marked(ADD))
+        found.append(received(peer))
+        peer.send(marked(xid + SUM[4:]))
+
+    with client(replying(act)) as proxy:
+        assert proxy.add(40, 2) == 42
+    assert found == [octets(7, 1, 0, 0, 0, 1)]
 
 
 def test_text_of_another_protocol_is_said_to_be_no_reply(client: Any) -> None:
