@@ -24,11 +24,9 @@ import itertools
 import logging
 import random
 import struct
-import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -40,7 +38,6 @@ from ipckit.errors import (
     Fault,
     IpcError,
     MarshalError,
-    NotSupported,
     fault,
 )
 from ipckit.protocols.sunrpc_messages import (
@@ -56,10 +53,22 @@ from ipckit.protocols.sunrpc_messages import (
     message_of,
     no_credentials,
 )
-from ipckit.protocols.sunrpc_records import Out, Protocol, records, too_large
-from ipckit.protocols.xdr import Codec, codec_of, codec_of_fields
-from ipckit.protocols.xdr_annotations import record, shape_of
-from ipckit.protocols.xdr_shapes import MOST, Arm, Number, Opaque, Record, Shape, Union
+from ipckit.protocols.sunrpc_records import Out, Protocol, mark, records, too_large
+from ipckit.protocols.sunrpc_values import (
+    NO_ROOM,
+    Faulted,
+    Returned,
+    arguments_codec,
+    decoded,
+    ending,
+    fields_of,
+    in_a_row,
+    result_codec,
+    returned,
+)
+from ipckit.protocols.xdr_reader import unpacker
+from ipckit.protocols.xdr_shapes import MOST
+from ipckit.protocols.xdr_writer import packer
 
 if TYPE_CHECKING:
     from ipckit._contract import Contract, Operation
@@ -99,11 +108,6 @@ NULL: Final = 0
 PROGRAM: Final = 0x20000000
 """The number of a program that has none: the first of those that RFC 5531 leaves to users."""
 VERSION: Final = 1
-NO_ROOM: Final = (
-    "the .x file of the contract leaves no room for what @raises declares; return an arm of a "
-    "union instead, or drop the hint program="
-)
-"""Why an imported contract declares no exceptions."""
 _ONE_WAY: Final = 0x80000000
 """Set in the xid of a call without a reply, so that none of the others is taken for it."""
 _SUCCESS: Final = struct.pack(">5I", 1, 0, 0, 0, 0)
@@ -111,7 +115,6 @@ _REPLY: Final = struct.Struct(">7I")
 _XID: Final = struct.Struct(">I")
 _BARE: Final = struct.Struct(">6I")
 _LAST: Final = 0x80000000
-_EMPTY: Final = bytes(4)
 
 Admit = Callable[[AuthSys | None], AuthStat | None]
 """Says why a caller is refused, or None; the caller is None where it says nothing of itself."""
@@ -122,6 +125,10 @@ Framing = Callable[[Sequence[bytes]], Out]
 def datagram(parts: Sequence[bytes]) -> bytes:
     """Return a message as a datagram has it, without a mark."""
     return b"".join(parts)
+
+
+def _mark_of(framing: Framing) -> Callable[[int], bytes]:
+    return mark if framing is records else lambda _: b""
 
 
 def decode(data: bytes | bytearray | memoryview, limit: int) -> Request | Reply:
@@ -195,20 +202,30 @@ class ClientOperation:
         self._parameters = arguments_codec(operation, where)
         self._faults = faults
         self._value = result_codec(operation, f"{where}: the result", faults=faults)
-        self._put = _ending(self._value.shape)
+        self._put = ending(self._value.shape)
         # The shortcut: a reply that came whole and alone is read in one typed step.
         lone = self._lone_datagram if framing is datagram else self._lone_record
         self.decode: Callable[[Any], Any] = lone if bounded(operation.result) else _no_shortcut
+        # And a shorter one, both ways, for what is a few numbers.
+        self._pack = packer(in_a_row(self._parameters), self._head, _mark_of(framing))
+        if framing is records:
+            value, before = returned(self._value, faults=faults)
+            self.decode = unpacker(value, _SUCCESS + before, mark, Answer) or self.decode
 
     def request(self, identity: int, args: Sequence[Any] | msgspec.Struct) -> Out:
         """Return the octets of a call; raises BadArguments, or MarshalError for what XDR lacks."""
+        if self._pack is not None and type(args) is tuple:
+            try:
+                return self._pack(identity, args)
+            except Exception:  # noqa: BLE001, S110  (a longer look says what it is)
+                pass
         if type(args) is not self._arguments:
             args = self._bound(args)
         head = _XID.pack(identity) + self._head
         try:
             return self._framing(self._parameters.parts(args, head))
         except MarshalError:
-            names = [name for _, name, _ in _fields(self._parameters.shape)]
+            names = [name for _, name, _ in fields_of(self._parameters.shape)]
             refuse_wrong(args, self._arguments, names)
             raise
 
@@ -220,19 +237,19 @@ class ClientOperation:
         """Return the typed result, or raise what the reply stands for."""
         if reply.error is not None:
             raise error_of(reply.error, self._where, self._procedure)
-        value = _decoded(self._value, reply, nesting, self._put)
+        value = decoded(self._value, reply, nesting, self._put)
         if not self._faults:
             return value
-        if isinstance(value, _Returned):
+        if isinstance(value, Returned):
             return value.value
-        raise fault(value.kind, value.message) if isinstance(value, _Faulted) else value
+        raise fault(value.kind, value.message) if isinstance(value, Faulted) else value
 
     def _bound(self, args: Any) -> msgspec.Struct:
         """Return positional arguments as the operation's Struct."""
         try:
             return self._arguments(*args)
         except TypeError:
-            names = ", ".join(name for _, name, _ in _fields(self._parameters.shape)) or "none"
+            names = ", ".join(name for _, name, _ in fields_of(self._parameters.shape)) or "none"
             raise BadArguments(
                 f"{self._where}: the operation takes {names}, got {len(args)} arguments"
             ) from None
@@ -240,8 +257,8 @@ class ClientOperation:
     def _lone_record(self, data: memoryview) -> Answer:
         """Read a record that is one whole successful reply; raises whatever it is not."""
         whole = bytes(data)
-        mark, xid, kind, denied, _, verifier, accepted = _REPLY.unpack_from(whole)
-        if mark != _LAST | len(whole) - 4 or kind != 1 or denied or verifier or accepted:
+        begin, xid, kind, denied, _, verifier, accepted = _REPLY.unpack_from(whole)
+        if begin != _LAST | len(whole) - 4 or kind != 1 or denied or verifier or accepted:
             raise ValueError
         return self._answer(xid, whole, _REPLY.size)
 
@@ -258,7 +275,7 @@ class ClientOperation:
     def _answer(self, xid: int, whole: bytes, start: int) -> Answer:
         value = self._value.decode(whole, start)
         if self._faults:
-            if type(value) is not _Returned:
+            if type(value) is not Returned:
                 raise ValueError
             value = value.value
         return Answer(xid, None, value)
@@ -296,21 +313,24 @@ class ServerOperation:
         self._admit = admit
         self._framing = framing
         self._arguments = arguments_codec(operation, where)
-        self._put = _ending(self._arguments.shape)
+        self._put = ending(self._arguments.shape)
         self._faults = faults
         self._raises = typed_exceptions(operation)
         self._value = result_codec(operation, f"{where}: the result", faults=faults)
+        # The shortcut: a result of a few numbers is packed with what stands before it.
+        value, before = returned(self._value, faults=faults)
+        self._pack = packer(value, _SUCCESS + before, _mark_of(framing))
 
     def arguments(self, request: Request, nesting: int) -> Any:
         """Return the typed arguments; raises a Fault whose details are the refusal to be sent."""
         if request.flavor or self._admit is not None:
             self._identify(request)
-        else:
+        elif caller.get() is not None:
             caller.set(None)
         try:
             if request.tail is None:
                 return self._arguments.decode(request.data, request.start, nesting)
-            return _decoded(self._arguments, request, nesting, self._put)
+            return decoded(self._arguments, request, nesting, self._put)
         except IpcError as error:
             raise BadArguments(str(error), Refusal(Accept.GARBAGE_ARGS)) from None
 
@@ -328,8 +348,13 @@ class ServerOperation:
         """Return the octets of a successful reply; raises MarshalError."""
         if self._oneway:
             return b""
+        if self._pack is not None:
+            try:
+                return self._pack(identity, value)
+            except Exception:  # noqa: BLE001, S110  (a longer look says what it is)
+                pass
         if self._faults:
-            value = _Returned(value)
+            value = Returned(value)
         return self._framing(self._value.parts(value, _XID.pack(identity) + _SUCCESS))
 
     def failure(self, identity: int, error: Fault) -> Out:
@@ -350,7 +375,7 @@ class ServerOperation:
                 return self._value.parts(make(error.details))
             except Exception:  # noqa: BLE001, S110  (the exception's own code, with odd details)
                 pass
-        return self._value.parts(_Faulted(_plain(error.kind), _plain(error.message)))
+        return self._value.parts(Faulted(_plain(error.kind), _plain(error.message)))
 
 
 def _asked(admit: Admit, who: AuthSys | None) -> AuthStat | None:
@@ -400,99 +425,6 @@ def _lack(
     return Refusal(Accept.GARBAGE_ARGS) if len(request.data) > request.start else None
 
 
-# The types of arguments and results
-
-
-@dataclass
-class _Returned:
-    value: Any
-
-
-@dataclass
-class _Faulted:
-    kind: str
-    message: str
-
-
 def _plain(text: str) -> str:
     """Return a text so that it has a UTF-8 form."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def arguments_codec(operation: Operation, where: str) -> Codec:
-    parameters = [(f"p{i}", p.name, p.type) for i, p in enumerate(operation.parameters)]
-    return codec_of_fields(operation.arguments, parameters, where)
-
-
-def result_codec(operation: Operation, where: str, *, faults: bool) -> Codec:
-    if not faults:
-        if operation.raises:
-            raise NotSupported(f"{where}: {NO_ROOM}")
-        return codec_of(operation.result, where)
-    value = ("value", "value", shape_of(operation.result, where))
-    arms = [
-        Arm(Record(_Returned, fields=[value]), (0,)),
-        Arm(record(_Faulted, [("kind", "kind", str), ("message", "message", str)], where), (1,)),
-    ]
-    for number, kind in enumerate(operation.raises, len(arms)):
-        annotations = typing.get_type_hints(kind, include_extras=True)
-        names = [field.name for field in fields(cast("Any", kind))]
-        details = record(kind, [(name, name, annotations[name]) for name in names], where)
-        details.named = True
-        arms.append(Arm(details, (number,)))
-    return Codec(Union(Number("i", "Int32"), arms), where)
-
-
-def _fields(shape: Shape) -> Sequence[tuple[str, str, Shape]]:
-    return shape.fields if isinstance(shape, Record) else ()
-
-
-# A large opaque at the end of a message, which stands in its tail
-
-
-def _decoded(
-    codec: Codec,
-    message: Request | Reply,
-    nesting: int,
-    put: Callable[[Any, bytes], Any] | None,
-) -> Any:
-    """Return the value of a message; `put` makes its tail the end of a value without it."""
-    data, tail = message.data, message.tail
-    if tail is None:
-        return codec.decode(data, message.start, nesting)
-    if put is not None:
-        (size,) = _XID.unpack_from(data, len(data) - 4)
-        try:
-            value = put(
-                codec.decode(data[:-4] + _EMPTY, message.start, nesting),
-                tail if size == len(tail) else tail[:size],
-            )
-        except IpcError:
-            value = None
-        if value is not None and not any(tail[size:]):
-            return value
-    return codec.decode(data + tail, message.start, nesting)
-
-
-def _ending(shape: Shape) -> Callable[[Any, bytes], Any] | None:
-    """Return how the last octets of a value are put into it, if it ends in plain octets."""
-    match shape:
-        case Opaque(kind=kind, least=0, most=most) if kind is bytes and most == MOST:
-            return lambda _, tail: tail
-        case Record(fields=[*_, (name, _, inner)]) if _is_tail(inner):
-            return lambda value, tail: _put(value, name, tail)
-        case Union(arms=[Arm(record=Record(kind=kind, fields=[(name, _, inner)])), *_]):
-            if kind is _Returned and _is_tail(inner):
-                return lambda value, tail: (
-                    _put(value, name, tail) if isinstance(value, _Returned) else None
-                )
-    return None
-
-
-def _is_tail(shape: Shape) -> bool:
-    return isinstance(shape, Opaque) and _ending(shape) is not None
-
-
-def _put(value: Any, name: str, tail: bytes) -> Any:
-    setattr(value, name, tail)
-    return value

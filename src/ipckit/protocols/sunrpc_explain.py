@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from ipckit.protocols.sunrpc import arguments_codec, result_codec
 from ipckit.protocols.sunrpc_messages import Accept, AuthStat, Flavor
+from ipckit.protocols.sunrpc_values import arguments_codec, result_codec
 from ipckit.protocols.xdr_shapes import (
     Boolean,
     Checked,

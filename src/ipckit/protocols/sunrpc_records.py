@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Buffer = bytes | bytearray | memoryview
 
-__all__ = ["LONGEST_FRAGMENT", "Out", "Protocol", "records", "too_large"]
+__all__ = ["LONGEST_FRAGMENT", "Out", "Protocol", "mark", "records", "too_large"]
 
 Out = bytes | list[Any]
 """One message's octets, or its parts to be sent in one go."""
@@ -49,6 +49,11 @@ _word = _MARK.unpack_from
 _CALL: Final = struct.Struct(">11I")
 """A mark and a call's header, where credentials and verifier are empty."""
 _call = _CALL.unpack_from
+
+
+def mark(size: int) -> bytes:
+    """Return what stands before a record of one fragment."""
+    return _MARK.pack(LAST | size)
 
 
 def records(parts: Sequence[bytes], fragment: int = LONGEST_FRAGMENT) -> Out:

@@ -36,6 +36,7 @@ from ipckit.protocols.xdr_shapes import (
     Union,
     Void,
     Worded,
+    is_small_and_fixed,
     least_octets,
 )
 from ipckit.protocols.xdr_source import PADDING, Body, Source
@@ -43,7 +44,7 @@ from ipckit.protocols.xdr_source import PADDING, Body, Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["reader"]
+__all__ = ["reader", "unpacker"]
 
 INLINE: Final = 16
 """Numbers of a fixed array that are unpacked with what is around them."""
@@ -54,6 +55,30 @@ def reader(shape: Shape) -> Callable[[bytes, int, int], tuple[Any, int]]:
     module = _Module()
     name = module.function(shape)
     found: Callable[[bytes, int, int], tuple[Any, int]] = module.source.compiled()[name]
+    return found
+
+
+def unpacker(
+    shape: Shape, head: bytes, mark: Callable[[int], bytes], make: Callable[[int, None, Any], Any]
+) -> Callable[[Any], Any] | None:
+    """Return the function that reads a whole message: mark, number, head, value.
+
+    It returns `make(number, None, value)`, and raises some exception for whatever is not of that
+    form. There is one for values that are few numbers, which are unpacked by one call.
+    """
+    if not is_small_and_fixed(shape):
+        return None
+    module = _Module()
+    module.source.names |= {"MAKE": make, "OTHER": ValueError}
+    body = _Body(module)
+    number, rest = body.number("I"), body.number(f"{len(head)}s")
+    body.check(f"if {rest} != {module.source.name(head)}: raise OTHER")
+    value = body.inside(shape)
+    body.unpack(mark)
+    body.line(f"return MAKE({number}, None, {value})")
+    name = module.source.fresh("m")
+    module.source.add(f"def {name}(d):", body)
+    found: Callable[[Any], Any] = module.source.compiled()[name]
     return found
 
 
@@ -149,6 +174,16 @@ class _Body(Body):
         for text in self._checks:
             self.line(text)
         self._codes, self._row, self._checks = "", [], []
+
+    def unpack(self, mark: Callable[[int], bytes]) -> None:
+        """Read the numbers gathered so far as all there is, with a mark before them."""
+        expected = mark(struct.calcsize(f">{self._codes}"))
+        first = self.source.fresh()
+        unpack = self.source.packer(f"{len(expected)}s{self._codes}", "unpack")
+        self.line(f"{', '.join([first, *self._row])}, = {unpack}(d)")
+        self.line(f"if {first} != {self.source.name(expected)}: raise OTHER")
+        for text in self._checks:
+            self.line(text)
 
     def kept(self, value: str) -> str:
         """Return a name for a value, which is made now."""

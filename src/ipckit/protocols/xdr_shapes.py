@@ -35,9 +35,12 @@ __all__ = [
     "Worded",
     "children",
     "everything",
+    "is_small_and_fixed",
     "least_octets",
 ]
 
+FEW: Final = 12
+"""Numbers of which a value is packed with what stands before it."""
 MOST: Final = 2**32 - 1
 """What a length of XDR may say, and so the bound where none is declared."""
 
@@ -217,6 +220,25 @@ def everything(root: Shape) -> Iterator[Shape]:
             seen.add(id(node))
             yield node
             waiting.extend(children(node))
+
+
+def is_small_and_fixed(shape: Shape) -> bool:
+    """Say whether every value takes as many octets, and is few numbers, one after the other."""
+    return _numbers(shape) <= FEW
+
+
+def _numbers(shape: Shape) -> int:
+    """Return of how many numbers every value is, or more than a few."""
+    match shape:
+        case Number() | Boolean() | Enumeration():
+            return 1
+        case Void():
+            return 0
+        case Row(items=items):
+            return sum(map(_numbers, items))
+        case Record(recursive=False, fields=fields):
+            return sum(_numbers(inner) for _, _, inner in fields)
+    return FEW + 1
 
 
 def least_octets(shape: Shape, where: str = "", inside: tuple[Any, ...] = ()) -> int:

@@ -33,13 +33,14 @@ from ipckit.protocols.xdr_shapes import (
     Union,
     Void,
     Worded,
+    is_small_and_fixed,
 )
 from ipckit.protocols.xdr_source import PADDING, Body, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["octets", "real", "writer"]
+__all__ = ["octets", "packer", "real", "writer"]
 
 
 def writer(shape: Shape) -> Callable[[Any, Callable[[bytes], None]], None]:
@@ -47,6 +48,28 @@ def writer(shape: Shape) -> Callable[[Any, Callable[[bytes], None]], None]:
     module = _Module()
     name = module.function(shape)
     found: Callable[[Any, Callable[[bytes], None]], None] = module.source.compiled()[name]
+    return found
+
+
+def packer(
+    shape: Shape, head: bytes, mark: Callable[[int], bytes]
+) -> Callable[[int, Any], bytes] | None:
+    """Return the function that writes a whole message: number, value -> mark, number, head, value.
+
+    There is one for values that are few numbers, which are packed by one call. `mark` returns what
+    stands before a message of a size.
+    """
+    if not is_small_and_fixed(shape):
+        return None
+    module = _Module()
+    body = _Body(module)
+    body.number("I", "n")
+    body.number(f"{len(head)}s", module.source.name(head))
+    body.inside(shape, "v")
+    body.line(f"return {body.packed(mark)}")
+    name = module.source.fresh("m")
+    module.source.add(f"def {name}(n, v):", body)
+    found: Callable[[int, Any], bytes] = module.source.compiled()[name]
     return found
 
 
@@ -128,6 +151,12 @@ class _Body(Body):
         if parts:
             self.line(f"w({' + '.join(parts)})")
         self._codes, self._row = "", []
+
+    def packed(self, mark: Callable[[int], bytes]) -> str:
+        """Return what makes octets of the numbers gathered so far, with a mark before them."""
+        first = mark(struct.calcsize(f">{self._codes}"))
+        pack = self.source.packer(f"{len(first)}s{self._codes}", "pack")
+        return f"{pack}({', '.join([self.source.name(first), *self._row])})"
 
     def kept(self, value: str) -> str:
         """Return a name for a value."""
