@@ -364,6 +364,7 @@ class Other(Protocol):
         ("/0x20000446/3", "Tally is program 536872006 version 2; drop the numbers"),
         ("/536872006", "after the host come two numbers, as in sunrpc://host/100003/3"),
         ("/tally/2", "the program is a number from 0 to 4294967295, not 'tally'"),
+        ("?program=1&version=2", "the numbers stand behind the host, as in sunrpc://host/100003/3"),
         ("?auth=des", r"\?auth= is none or sys, not 'des'"),
         ("?uid=3", r"who calls is said with \?auth=sys only"),
         ("?auth=sys&gid=-1", "the gid is a number from 0 to 4294967295, not '-1'"),
@@ -375,6 +376,11 @@ def test_an_address_that_means_nothing_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(ipckit.AddressError, match=text):
         face.connect(Tally, tcp + path)
+
+
+def test_a_program_without_its_version_means_nothing(face: Face) -> None:
+    with pytest.raises(ipckit.AddressError, match=r"program= and &version= are both given"):
+        face.connect(Tally, "sunrpc+unix:///nowhere?program=5")
 
 
 def test_without_a_contract_nothing_is_called(face: Face, tcp: str) -> None:

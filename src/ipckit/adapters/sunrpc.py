@@ -357,10 +357,15 @@ def _version(contract: Contract, address: Address) -> Version:
 
 def _said(address: Address) -> Version | None:
     """Return the numbers that an address has, if it has any."""
+    asked = {"program", "version"} & set(address.query)
     if address.transport == "unix":
-        if not {"program", "version"} & set(address.query):
-            return None
-        return Version(_number(address, "program"), _number(address, "version"))
+        if len(asked) == 1:
+            raise AddressError(f"{address}: ?program= and &version= are both given, or neither")
+        return Version(_number(address, "program"), _number(address, "version")) if asked else None
+    if asked:
+        raise AddressError(
+            f"{address}: the numbers stand behind the host, as in {address.scheme}://host/100003/3"
+        )
     if address.path in ("", "/"):
         return None
     words = address.path.strip("/").split("/")
