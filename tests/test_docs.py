@@ -143,6 +143,7 @@ def require_programs(text: str, path: str | None = None) -> None:
             require_program(program, package)
 
 
+@pytest.mark.timeout(180)  # a page has up to twenty commands, each a Python that starts
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if shown(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
