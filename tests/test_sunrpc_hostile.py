@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import select
 import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from fuzz_targets import mutated
 from sunrpc_hostile import ADD, PATIENCE, SUM, Server, call, received, serving
-from sunrpc_messages import PROGRAM, marked, octets
+from sunrpc_messages import PROGRAM, arrivals, marked, octets
 
+from ipckit.protocols.sunrpc import Reply
 from ipckit.testing.garbage import NONSENSE
 from ipckit.testing.rig import eventually
 
@@ -53,6 +57,19 @@ def test_garbage_ends_its_connection_alone(server: Server) -> None:
             peer.send(data)
             peer.half_close()
             assert peer.until_closed() == b""
+
+
+def test_bent_calls_are_answered_by_replies_or_end_their_connection_alone(server: Server) -> None:
+    chance = random.Random(3)  # noqa: S311
+    calls = [marked(request) for request, _ in REFUSED.values()]
+    calls += [marked(ADD), marked(ADD) * 3, marked(call(2, 5, b"hello\0\0\0"))]
+    for _ in range(200):
+        with server.dial() as peer:
+            peer.send(mutated(chance.choice(calls), chance, calls))
+            peer.half_close()
+            answered = peer.until_closed()
+            for reply in arrivals(answered, [], itertools.repeat(True)):
+                assert isinstance(reply, Reply)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import random
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from fuzz_targets import mutated
 from sunrpc_hostile import (
     ADD,
     SUM,
@@ -43,16 +44,23 @@ LIMIT: Final = 2 << 20
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
-def client(request: pytest.FixtureRequest) -> Iterator[Any]:
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     """Connects to a server that is played; afterwards nothing is left."""
     with tidy(request.param) as face:
-        yield functools.partial(meeting, face)
+        yield Client(face)
 
 
-@contextlib.contextmanager
-def meeting(face: Face, playing: Playing, **options: Any) -> Iterator[Any]:
-    with playing as address, face.connect(Tally, address, timeout=30, **options) as proxy:
-        yield proxy
+class Client:
+    """Connects by one face."""
+
+    def __init__(self, face: Face) -> None:
+        self.connect = face.connect
+
+    @contextlib.contextmanager
+    def __call__(self, playing: Playing, **options: Any) -> Iterator[Any]:
+        """Yield a proxy of a server that is played."""
+        with playing as address, self.connect(Tally, address, timeout=30, **options) as proxy:
+            yield proxy
 
 
 def reply(*words: int | bytes, again: bool = True) -> Callable[[raw.Peer, bytes], None]:
@@ -86,7 +94,7 @@ UNREADABLE: Final = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_no_reply_is_said_and_ends_the_connection(client: Any, what: str) -> None:
+def test_what_is_no_reply_is_said_and_ends_the_connection(client: Client, what: str) -> None:
     with client(replying(reply(WRONG[what], again=False))) as proxy:
         with pytest.raises(ProtocolError) as wrong:
             proxy.add(40, 2)
@@ -97,7 +105,9 @@ def test_what_is_no_reply_is_said_and_ends_the_connection(client: Any, what: str
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_a_result_that_is_no_sum_is_said_and_the_next_call_answered(client: Any, what: str) -> None:
+def test_a_result_that_is_no_sum_is_said_and_the_next_call_answered(
+    client: Client, what: str
+) -> None:
     with client(replying(reply(UNREADABLE[what]))) as proxy:
         with pytest.raises(ProtocolError, match=r"Tally\.add: the result") as wrong:
             proxy.add(40, 2)
@@ -109,7 +119,7 @@ def test_a_result_that_is_no_sum_is_said_and_the_next_call_answered(client: Any,
     "octets_", [(1, b"a\0\0\1"), (2**32 - 1, b"abcd"), (9, b"abcd"), (4, b"abcd", 0)]
 )
 def test_octets_that_are_not_as_long_as_they_say_are_refused(
-    client: Any, octets_: tuple[int | bytes, ...]
+    client: Client, octets_: tuple[int | bytes, ...]
 ) -> None:
     with client(replying(reply(1, 0, 0, 0, 0, *octets_))) as proxy:
         with pytest.raises(ProtocolError, match=r"Tally\.echo: the result"):
@@ -130,7 +140,7 @@ DENIED: Final = {
 
 
 @pytest.mark.parametrize("what", DENIED)
-def test_each_refusal_is_its_error_and_the_next_call_is_answered(client: Any, what: str) -> None:
+def test_each_refusal_is_its_error_and_the_next_call_is_answered(client: Client, what: str) -> None:
     data, error = DENIED[what]
     with client(replying(reply(data))) as proxy:
         with pytest.raises(error) as refused:
@@ -139,12 +149,12 @@ def test_each_refusal_is_its_error_and_the_next_call_is_answered(client: Any, wh
         assert proxy.add(40, 2) == 42
 
 
-def test_a_verifier_of_400_octets_is_passed_over(client: Any) -> None:
+def test_a_verifier_of_400_octets_is_passed_over(client: Client) -> None:
     with client(replying(reply(1, 0, 1, 400, bytes(range(200)) * 2, 0, 42))) as proxy:
         assert [proxy.add(40, 2), proxy.add(40, 2)] == [42, 42]
 
 
-def test_replies_with_other_xids_are_dropped(client: Any) -> None:
+def test_replies_with_other_xids_are_dropped(client: Client) -> None:
     def act(peer: raw.Peer, xid: bytes) -> None:
         for other in (0, 5, 2**31, 2**32 - 1):
             peer.send(marked(octets(other, 1, 0, 0, 0, 0, 41)))
@@ -154,7 +164,7 @@ def test_replies_with_other_xids_are_dropped(client: Any) -> None:
         assert proxy.add(40, 2) == 42
 
 
-def test_a_reply_that_comes_twice_is_not_taken_for_the_next(client: Any) -> None:
+def test_a_reply_that_comes_twice_is_not_taken_for_the_next(client: Client) -> None:
     def act(peer: raw.Peer, xid: bytes) -> None:
         peer.send(marked(xid + SUM[4:]) * 2)
         peer.send(marked(received(peer)[:4] + octets(1, 0, 0, 0, 0, 43)))
@@ -164,7 +174,7 @@ def test_a_reply_that_comes_twice_is_not_taken_for_the_next(client: Any) -> None
 
 
 @pytest.mark.parametrize("mark", [0xFFFFFFFF, 0x7FFFFFFF, LIMIT + 1])
-def test_a_reply_over_the_limit_is_refused_from_its_mark(client: Any, mark: int) -> None:
+def test_a_reply_over_the_limit_is_refused_from_its_mark(client: Client, mark: int) -> None:
     def act(peer: raw.Peer, _: bytes) -> None:
         peer.send(octets(mark))
 
@@ -174,7 +184,7 @@ def test_a_reply_over_the_limit_is_refused_from_its_mark(client: Any, mark: int)
         assert over.value.executed == "maybe"
 
 
-def test_a_reply_in_fragments_of_one_octet_is_read(client: Any) -> None:
+def test_a_reply_in_fragments_of_one_octet_is_read(client: Client) -> None:
     def act(peer: raw.Peer, xid: bytes) -> None:
         data = xid + SUM[4:]
         for octet in data[:-1]:
@@ -185,7 +195,7 @@ def test_a_reply_in_fragments_of_one_octet_is_read(client: Any) -> None:
         assert proxy.add(40, 2) == 42
 
 
-def test_a_connection_that_is_cut_at_any_octet_of_a_reply_is_said_to_be(client: Any) -> None:
+def test_a_connection_that_is_cut_at_any_octet_of_a_reply_is_said_to_be(client: Client) -> None:
     stops = iter(range(len(marked(SUM))))
 
     def act(peer: raw.Peer, xid: bytes) -> None:
@@ -197,7 +207,7 @@ def test_a_connection_that_is_cut_at_any_octet_of_a_reply_is_said_to_be(client: 
         assert lost.value.executed == "maybe"
 
 
-def test_a_call_that_a_client_is_sent_is_refused_and_the_reply_still_taken(client: Any) -> None:
+def test_a_call_that_a_client_is_sent_is_refused_and_the_reply_still_taken(client: Client) -> None:
     found = []
 
     def act(peer: raw.Peer, xid: bytes) -> None:
@@ -210,7 +220,22 @@ def test_a_call_that_a_client_is_sent_is_refused_and_the_reply_still_taken(clien
     assert found == [octets(7, 1, 0, 0, 0, 1)]
 
 
-def test_text_of_another_protocol_is_said_to_be_no_reply(client: Any) -> None:
+def test_bent_replies_are_read_or_refused(client: Client) -> None:
+    chance = random.Random(3)  # noqa: S311
+    replies = [marked(bytes(4) + octets(1, 0, 0, 0, 0, 5, b"hello\0\0\0"))]
+    replies += [marked(bytes(4) + data) for data in (*WRONG.values(), *UNREADABLE.values())]
+
+    def act(peer: raw.Peer, xid: bytes) -> None:
+        peer.send(mutated(chance.choice(replies).replace(bytes(4), xid, 1), chance, replies))
+
+    with replying(act, 150) as address:
+        for _ in range(150):
+            connected = client.connect(Tally, address, timeout=30)
+            with connected as proxy, contextlib.suppress(TransportError, Fault):
+                assert isinstance(proxy.echo(b"hello"), bytes)
+
+
+def test_text_of_another_protocol_is_said_to_be_no_reply(client: Client) -> None:
     def act(peer: raw.Peer, _: bytes) -> None:
         peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
@@ -221,7 +246,7 @@ def test_text_of_another_protocol_is_said_to_be_no_reply(client: Any) -> None:
 # Clients of datagrams
 
 
-def test_a_datagram_of_somebody_else_is_no_reply(client: Any) -> None:
+def test_a_datagram_of_somebody_else_is_no_reply(client: Client) -> None:
     def act(sock: socket.socket, xid: bytes, source: Any) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
             another.sendto(xid + octets(1, 0, 0, 0, 0, 41), source)
@@ -231,7 +256,7 @@ def test_a_datagram_of_somebody_else_is_no_reply(client: Any) -> None:
         assert proxy.add(40, 2) == 42
 
 
-def test_junk_before_a_reply_is_dropped(client: Any) -> None:
+def test_junk_before_a_reply_is_dropped(client: Client) -> None:
     def act(sock: socket.socket, xid: bytes, source: Any) -> None:
         for data in (b"", b"junk", octets(99, 1, 0, 0, 0, 0, 41), ADD, *map(xid.__add__, NO_REPLY)):
             sock.sendto(data, source)
@@ -244,7 +269,7 @@ def test_junk_before_a_reply_is_dropped(client: Any) -> None:
 NO_REPLY: Final = [data for what, data in WRONG.items() if what != "HTTP"]
 
 
-def test_a_datagram_that_is_doubled_is_not_the_next_reply(client: Any) -> None:
+def test_a_datagram_that_is_doubled_is_not_the_next_reply(client: Client) -> None:
     sums = iter((42, 43))
 
     def act(sock: socket.socket, xid: bytes, source: Any) -> None:
@@ -257,7 +282,7 @@ def test_a_datagram_that_is_doubled_is_not_the_next_reply(client: Any) -> None:
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_a_result_in_a_datagram_that_is_no_sum_is_said(client: Any, what: str) -> None:
+def test_a_result_in_a_datagram_that_is_no_sum_is_said(client: Client, what: str) -> None:
     def act(sock: socket.socket, xid: bytes, source: Any) -> None:
         sock.sendto(xid + UNREADABLE[what], source)
 
