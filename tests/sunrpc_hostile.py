@@ -77,6 +77,7 @@ class Server:
     def __init__(self, face: Any, transport: str, servant: Tally, address: str) -> None:
         self.servant = servant
         self.address = address
+        self.face: str = face.name
         self._face = face
         self._transport = transport
 
