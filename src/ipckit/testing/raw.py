@@ -297,7 +297,8 @@ class Stage:
 class Relay(Stage):
     """Stands between clients and a server; `back` decides what becomes of each piece of a reply.
 
-    What passed is kept: `asked` and `answered` are the bytes of either way.
+    What passed is kept: `asked` and `answered` are the bytes of either way, of which a datagram that
+    is only sent again is no more.
     """
 
     def __init__(
@@ -319,13 +320,17 @@ class Relay(Stage):
         self._peers.append(server)
         self._start(self._downstream, client, server)
         while data := client.receive():
-            self.asked += data
+            self.asked = self._with(self.asked, data)
             self._forth(server, data)
         server.half_close()
 
     def _downstream(self, client: Peer, server: Peer) -> None:
         with contextlib.suppress(OSError):
             while data := server.receive():
-                self.answered += data
+                self.answered = self._with(self.answered, data)
                 self._back(client, data)
             client.half_close()
+
+    def _with(self, passed: bytes, data: bytes) -> bytes:
+        again = self._listener.datagrams and passed.endswith(data)
+        return passed if again else passed + data
