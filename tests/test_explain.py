@@ -12,6 +12,7 @@ import ipckit
 from ipckit._contract import contract_of
 from ipckit._tap import Tap
 from ipckit.adapters import sunrpc
+from ipckit.cli import main
 from ipckit.errors import ConnectFailed
 from ipckit.examples.calculator import Calculator, DivisionByZero
 
@@ -112,3 +113,32 @@ def test_octets_that_do_not_fit_are_shown_as_they_are() -> None:
 def test_a_tap_before_no_server_says_so_and_leaves_nothing() -> None:
     with pytest.raises(ConnectFailed, match="nobody is listening"):
         Tap("tcp://127.0.0.1:0", "tcp://127.0.0.1:1")
+
+
+def test_the_command_shows_the_octets_of_a_call_that_fails_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ipckit.serve(Calculator(), "sunrpc://127.0.0.1:0") as server:
+        target = "ipckit.examples.calculator:Calculator"
+        status = main(["explain", server.address, "divide", "1", "0", "--contract", target])
+    shown = capsys.readouterr()
+    assert status == 1
+    assert "3f f0 00 00 00 00 00 00  x = 1.0\n" in shown.out
+    assert "1.0 cannot be divided by zero" in shown.err
+
+
+def test_octets_of_other_mechanisms_stand_beside_their_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ipckit.serve(Calculator(), "tcp://127.0.0.1:0") as server:
+        assert main(["explain", server.address, "add", "2", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "  94 00 01 a3 61 64 64 92  ....add.\n  02 03                    ..\n" in shown
+
+
+@pytest.mark.parametrize("address", ["sunrpc+udp://127.0.0.1:1", "unix:x.sock", "tcp://127.0.0.1"])
+def test_a_call_that_no_tap_can_hear_is_refused(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", address, "add", "2", "3"]) == 2
+    assert "only a call over TCP is explained" in capsys.readouterr().err
