@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +136,33 @@ def test_the_python_of_debians_files_is_clean_to_mypy_and_ruff(tmp_path: Path) -
 
 
 NAMES = GOLDEN / "names.x"
+KEPT = GOLDEN / "kept.x"
+
+
+def test_typedefs_and_constants_are_kept_and_their_notation(tmp_path: Path) -> None:
+    assert x.text(*contracts_of(KEPT).values()) == KEPT.read_text()
+    compiled(KEPT.read_text(), tmp_path)
+
+
+@pytest.mark.usefixtures("debian")
+@each_of_debian
+def test_no_type_of_debians_files_is_called_what_it_was_not(path: Path) -> None:
+    found = contracts_of(path)
+    named = re.compile(r"^(?:const|struct|union|enum) (\w+)|^typedef .*?(\w+)[<\[;]", re.MULTILINE)
+    written = {a or b for a, b in named.findall(x.text(*found.values()))} if found else set()
+    assert written <= set(re.findall(r"\w+", x.python(path)))
+
+
+def test_without_the_text_of_a_module_values_speak_for_themselves() -> None:
+    module = types.ModuleType("without_text")
+    sys.modules[module.__name__] = module
+    try:
+        exec(x.python(KEPT), vars(module))  # noqa: S102  (our own text)
+        written = x.text(module.V)
+    finally:
+        del sys.modules[module.__name__]
+    assert "    string title<16>;\n    opaque key[8];\n    int size;\n" in written
+    assert "const" not in written
 
 
 def test_names_that_python_needs_come_back_as_they_were(tmp_path: Path) -> None:
@@ -168,7 +197,7 @@ class Awkward:
     def value(self, value: int) -> str:
         raise NotImplementedError
 
-    def kind(self) -> None: ...
+    def kind(self, text: str, other: str) -> None: ...
 
 
 def test_procedures_may_be_called_as_the_members_of_a_result_are(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ __all__ = [
     "Parameter",
     "Signal",
     "contract_of",
+    "declaring",
     "hint",
     "oneway",
     "raises",
@@ -212,7 +213,7 @@ def _contract_of(source: Any) -> Contract:
     operations: dict[str, Operation] = {}
     attributes: dict[str, Attribute] = {}
     for name, member in public_members(cls):
-        owner = _declaring(cls, name)
+        owner = declaring(cls, name)
         if isinstance(member, property):
             attribute = _attribute(cls, name, member, variables.get(owner, {}))
             attributes[name] = attribute
@@ -286,7 +287,7 @@ def _otherwise(cls: type, name: str) -> str:
     return "or start the method's name with _ to keep it private"
 
 
-def _declaring(cls: type, name: str) -> type:
+def declaring(cls: type, name: str) -> type:
     """Return the class that says how an operation is called.
 
     A hint goes with the form that a wire needs, which a servant does not change: where it says

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipckit.cli.commands import UsageError
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import contracts_from
+from ipckit.cli.imports import classes_from, contract_from
 from ipckit.cli.terminal import escaped
 from ipckit.contracts import files
 
@@ -73,10 +73,9 @@ def run_export(options: argparse.Namespace) -> int:
     """Write the contract in the format asked for."""
     if options.to != "python" and options.is_async:
         raise UsageError(f"--async is for --to python; {options.to} has one form")
-    found = contracts_from(options.target)
     if options.to == "x":
-        return _write(_x(found.values()), options.output)
-    contract = files.only(options.target, found)
+        return _write(_x(classes_from(options.target).values()), options.output)
+    contract = contract_from(options.target)
     if options.to == "python":
         return _write(_python(contract, is_async=options.is_async), options.output)
     return _write(_openrpc(contract), options.output)
@@ -120,7 +119,7 @@ def _python(contract: Contract, *, is_async: bool) -> str:
     return python.source(contract, is_async=is_async)
 
 
-def _x(contracts: Iterable[Contract]) -> str:
+def _x(contracts: Iterable[Any]) -> str:
     from ipckit.contracts import x
 
     return x.text(*contracts)

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from ipckit._address import Address
     from ipckit._contract import Contract
 
-__all__ = ["class_from", "contract_at", "contract_from", "contracts_from", "loaded"]
+__all__ = [
+    "class_from",
+    "classes_from",
+    "contract_at",
+    "contract_from",
+    "contracts_from",
+    "loaded",
+]
 
 T = TypeVar("T")
 
@@ -52,14 +59,22 @@ def contract_at(text: str, address: str) -> Contract:
     return _at(text, found, found, address)
 
 
+def classes_from(text: str) -> dict[str, Any]:
+    """Return the classes of a target or a contract file, by what names each alone.
+
+    Raises ContractError.
+    """
+    from ipckit.contracts import files
+
+    return _run(files.classes, text)
+
+
 def class_from(text: str, address: str) -> Any:
     """Return the class of a target or a file; of several, the one that the address names.
 
     Raises ContractError, which lists them if it names none.
     """
-    from ipckit.contracts import files
-
-    found = _run(files.classes, text)
+    found = classes_from(text)
     if len(found) == 1:
         return next(iter(found.values()))
     return _at(text, found, {name: contract_of(cls) for name, cls in found.items()}, address)

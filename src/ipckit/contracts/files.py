@@ -33,6 +33,8 @@ def load(
 ) -> ModuleType:
     """Return a contract file (`.x` of Sun RPC, or an OpenRPC document) as a module, in memory.
 
+    As in::
+
         simp = ipckit.load("simp.x")
         with ipckit.connect(simp.SIMP_VERSION, "sunrpc://host:port") as peer:
             peer.ADD(simp.operands(x=1, y=2))
@@ -74,7 +76,7 @@ def classes(text: str) -> dict[str, Any]:
     raises is raised as it is.
     """
     if targets.is_target(text):
-        return {text: targets.load(text)}
+        return {text: class_behind(targets.load(text))}
     found = modules.contracts(load(text))
     if not found:
         raise ContractError(f"{text} has no program, so nothing to call")
@@ -85,7 +87,7 @@ def contracts(text: str) -> dict[str, Contract]:
     """Return the contracts of a target or of a contract file, as `classes` does."""
     if not targets.is_target(text) and not is_x(text):
         return {text: _document(text)}
-    return {name: contract_behind(found) for name, found in classes(text).items()}
+    return {name: contract_of(found) for name, found in classes(text).items()}
 
 
 def contract_from(text: str) -> Contract:
@@ -100,10 +102,9 @@ def only(text: str, found: Mapping[str, T]) -> T:
     raise ContractError(f"{text} has several contracts; name one: {', '.join(found)}")
 
 
-def contract_behind(found: Any) -> Contract:
-    """Return the contract of a class or a generic alias, or of an object's own class."""
-    is_class = isinstance(found, type) or hasattr(found, "__origin__")
-    return contract_of(found if is_class else type(found))
+def class_behind(found: Any) -> Any:
+    """Return a class or a generic alias as it is, or an object's own class."""
+    return found if isinstance(found, type) or hasattr(found, "__origin__") else type(found)
 
 
 def is_x(path: str | os.PathLike[str]) -> bool:

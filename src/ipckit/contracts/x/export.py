@@ -1,22 +1,22 @@
 """The `.x` file that a contract needs, so that C programs made by rpcgen can speak to it.
 
-Everything stands there as the codec reads it. What XDR has no word for, such as the pattern of a
-text, is a comment; what cannot cross at all is refused by name. A contract that no `.x` file hints
-at is one of ours: its procedures are numbered as they stand, and what each returns is a union of
-the value, a fault in words, and the exceptions that it declares.
+Everything stands there as the codec reads it; typedefs and constants have the names that the text
+of the Python module gives them, as a TypeAlias and as a Final. What XDR has no word for, such as
+the pattern of a text, is a comment; what cannot cross at all is refused by name. A contract that no
+`.x` file hints at is one of ours: its procedures are numbered as they stand, and what each returns
+is a union of the value, a fault in words, and the exceptions that it declares.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 import typing
-from types import UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._annotations import callback_of, is_reference, stream_item, type_name
-from ipckit._contract import Contract, Operation, contract_of
+from ipckit._contract import Contract, Operation, contract_of, declaring
+from ipckit.contracts.x import spoken
 from ipckit.contracts.x.parser import KEYWORDS
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, unspelled
 from ipckit.errors import ContractError, NotSupported
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     import enum
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ipckit.contracts.x.spoken import Said
+
 __all__ = ["text"]
 
 _NUMBERS: Final = {
@@ -74,11 +76,11 @@ def text(*contracts: Any) -> str:
 
     Raises ContractError or NotSupported that names what XDR cannot say.
     """
-    read = [c if isinstance(c, Contract) else contract_of(c) for c in contracts]
+    read = [(c, None) if isinstance(c, Contract) else (contract_of(c), c) for c in contracts]
     try:
         return _File().text(read)
     except RecursionError:
-        raise ContractError(f"{read[0].name}: its types are nested too deeply") from None
+        raise ContractError(f"{read[0][0].name}: its types are nested too deeply") from None
 
 
 class _File:
@@ -91,14 +93,18 @@ class _File:
         self._unions: dict[tuple[Any, ...], str] = {}
         self._enums: dict[Any, tuple[str, dict[int, str]]] = {}
         self._typedefs: dict[tuple[str, str], str] = {}
+        self._aliases: dict[tuple[object, str], str | None] = {}
+        self._constants: dict[tuple[object, str], str] = {}
+        self._values: list[tuple[int, str]] = []
+        self._written: set[Any] = set()
         self._macros: set[str] = set()
         self._open: set[str] = set()
 
-    def text(self, contracts: Sequence[Contract]) -> str:
-        """Return the whole file."""
-        programs: dict[int, list[Contract]] = {}
-        for contract in contracts:
-            programs.setdefault(_number(contract, "program", PROGRAM), []).append(contract)
+    def text(self, contracts: Sequence[tuple[Contract, Any]]) -> str:
+        """Return the whole file of contracts, each with its class if that is known."""
+        programs: dict[int, list[tuple[Contract, Any]]] = {}
+        for contract, cls in contracts:
+            programs.setdefault(_number(contract, "program", PROGRAM), []).append((contract, cls))
             # For C these are macros, which nothing else can be called like.
             self._macros |= {_program_name(contract), _version_name(contract)}
             self._macros |= {
@@ -106,23 +112,26 @@ class _File:
             }
         self._names |= self._macros
         written = [self._program(number, of) for number, of in programs.items()]
-        return "\n\n".join([*self._definitions, *written]) + "\n"
+        constants = ["\n".join(text for _, text in sorted(self._values))] if self._values else []
+        return "\n\n".join([*constants, *self._definitions, *written]) + "\n"
 
     # Programs
 
-    def _program(self, number: int, contracts: Sequence[Contract]) -> str:
-        name = _program_name(contracts[0])
+    def _program(self, number: int, contracts: Sequence[tuple[Contract, Any]]) -> str:
+        name = _program_name(contracts[0][0])
         versions: dict[int, str] = {}
-        for contract in contracts:
+        for contract, cls in contracts:
             version = _number(contract, "version", VERSION)
             if version in versions:
                 raise ContractError(
                     f"{contract.name}: another contract is version {version} of program {number}"
                 )
-            versions[version] = self._version(contract, version)
-        return f"program {name} {{\n{''.join(versions.values())}}} = {number};"
+            versions[version] = self._version(contract, cls, version)
+        said = spoken.constant_of(contracts[0][1], name)
+        shown = (said and said.number()) or number
+        return f"program {name} {{\n{''.join(versions.values())}}} = {shown};"
 
-    def _version(self, contract: Contract, version: int) -> str:
+    def _version(self, contract: Contract, cls: Any, version: int) -> str:
         for signal in contract.signals:
             raise NotSupported(f"{contract.name}.{signal}: Sun RPC has no signals")
         ours = "program" not in contract.hints.get("sunrpc", {})
@@ -131,35 +140,41 @@ class _File:
         for operation in contract.operations.values():
             where = f"{contract.name}.{operation.name}"
             name = _procedure_name(operation)
-            result = self._result(operation, where, name, ours=ours)
-            arguments = ", ".join(self._arguments(operation, where, name)) or "void"
+            said = spoken.annotations_of(cls and declaring(cls, operation.name), operation.name)
+            result = self._result(operation, where, name, said.get("return"), ours=ours)
+            arguments = ", ".join(self._arguments(operation, where, name, said)) or "void"
             lines.append(
                 f"{_INDENT * 2}{result} {name}({arguments}) = {numbers[operation.name]};\n"
             )
         name = _version_name(contract)
         return f"{_INDENT}version {name} {{\n{''.join(lines)}{_INDENT}}} = {version};\n"
 
-    def _arguments(self, operation: Operation, where: str, name: str) -> Iterator[str]:
+    def _arguments(
+        self, operation: Operation, where: str, name: str, said: Mapping[str, Said]
+    ) -> Iterator[str]:
         for place, parameter in enumerate(operation.parameters, 1):
             here = f"{where}: parameter {parameter.name!r}"
             _check_crossing(parameter.type, here)
-            kind = self._simple(shape_of(parameter.type, here), f"{name}_{parameter.name}", here)
+            shape, suggested = shape_of(parameter.type, here), f"{name}_{parameter.name}"
+            kind = self._word(shape, suggested, here, said.get(parameter.name))
             if kind == "void":
                 raise NotSupported(f"{here}: None alone is no argument in XDR")
-            said = "" if parameter.name == f"arg{place}" else f" {self._member(parameter.name)}"
-            yield f"{kind}{said}"
+            shown = "" if parameter.name == f"arg{place}" else f" {self._member(parameter.name)}"
+            yield f"{kind}{shown}"
 
-    def _result(self, operation: Operation, where: str, name: str, *, ours: bool) -> str:
+    def _result(
+        self, operation: Operation, where: str, name: str, said: Said | None, *, ours: bool
+    ) -> str:
         here = f"{where}: the result"
         _check_crossing(operation.result, here)
         shape = shape_of(operation.result, here)
         if operation.raises and not ours:
             raise NotSupported(f"{here}: {NO_ROOM}")
         if not ours or operation.oneway:
-            return self._simple(shape, f"{name}_result", here)
+            return self._word(shape, f"{name}_result", here, said)
         result = self._free(f"{name}_result")
         lines = [f"union {result} switch (int {self._member('outcome')}) {{"]
-        value = self._declared(shape, self._member("value"), f"{name}_value", here)
+        value = self._declared(shape, self._member("value"), f"{name}_value", here, said)
         lines += ["case 0:", f"{_INDENT}{_ended(value)}"]
         lines += ["case 1:", f"{_INDENT}{self._fault()} {self._member('fault')};"]
         for number, kind in enumerate(operation.raises, 2):
@@ -183,8 +198,11 @@ class _File:
 
     # Types
 
-    def _simple(self, shape: Shape, suggested: str, where: str) -> str:
+    def _simple(self, shape: Shape, suggested: str, where: str, said: Said | None = None) -> str:
         """Return one word for a type; what takes more becomes a typedef of the name suggested."""
+        alias = self._alias(shape, where, said)
+        if alias is not None:
+            return alias
         match shape:
             case Number(name=name):
                 return _NUMBERS.get(name, "hyper")
@@ -192,8 +210,6 @@ class _File:
                 return "bool"
             case Void():
                 return "void"
-            case Text(least=0, most=most) if most == MOST and suggested.endswith("_result"):
-                return "string"
             case Enumeration(kind=kind):
                 return self._enum(kind, shape)[0]
             case Record():
@@ -201,14 +217,46 @@ class _File:
             case Union():
                 return self._union(shape, suggested, where)
             case Row(items=items):
-                fields = [(f"item{n}", inner) for n, inner in enumerate(items, 1)]
+                fields = [(f"item{n}", inner, None) for n, inner in enumerate(items, 1)]
                 return self._struct(self._free(suggested), fields, where)
             case Pairs():
                 entry = f"{suggested}_entry"
-                fields = [("key", shape.key), ("value", shape.value)]
+                fields = [("key", shape.key, None), ("value", shape.value, None)]
                 item = self._struct(self._free(entry), fields, where)
-                return self._typedef(f"{item} {_NAME}{_size(shape)}", suggested)
-        return self._typedef(self._declared(shape, _NAME, f"{suggested}_item", where), suggested)
+                return self._typedef(f"{item} {_NAME}{_size(shape, shape.most)}", suggested)
+        declared = self._declared(shape, _NAME, f"{suggested}_item", where, said)
+        return self._typedef(declared, suggested)
+
+    def _word(self, shape: Shape, suggested: str, where: str, said: Said | None) -> str:
+        """Return the type of an argument or a result, where a string needs no bound."""
+        alias = self._alias(shape, where, said)
+        if alias is None and isinstance(shape, Text) and (shape.least, shape.most) == (0, MOST):
+            return "string"
+        return alias or self._simple(shape, suggested, where, said)
+
+    def _alias(self, shape: Shape, where: str, said: Said | None) -> str | None:
+        """Return the typedef of what the module has a name for, or None if it has none."""
+        behind = said and said.alias()
+        if said is None or behind is None:
+            return None
+        if isinstance(shape, Union) and behind.alias() is None:
+            return None  # it is the name of the union
+        key = said.module, said.name
+        if key in self._aliases:
+            return self._aliases[key]
+        name = self._free(unspelled(said.name, CONSTANTS))
+        record = shape.item if isinstance(shape, Optional) else None
+        if isinstance(record, Record) and record.kind not in self._records:
+            # What the struct points to itself by may be this name, so it stands before it.
+            self._aliases[key] = name
+            self._definitions.append(f"typedef struct {self._named(record)} *{name};")
+            self._record(record, where)
+            return name
+        self._aliases[key] = None  # what leads back to it must do without it
+        declared = self._declared(shape, _NAME, name, where, behind)
+        self._definitions.append(f"typedef {_ended(declared.replace(_NAME, name))}")
+        self._aliases[key] = name
+        return name
 
     def _typedef(self, declaration: str, suggested: str) -> str:
         """Define a type, once for all versions of a procedure that need it."""
@@ -218,21 +266,28 @@ class _File:
             self._definitions.append(f"typedef {_ended(declaration.replace(_NAME, name))}")
         return self._typedefs[known]
 
-    def _declared(self, shape: Shape, name: str, suggested: str, where: str) -> str:
+    def _declared(
+        self, shape: Shape, name: str, suggested: str, where: str, said: Said | None = None
+    ) -> str:
         """Return the declaration of a member; `suggested` names a type that it may need."""
+        alias = self._alias(shape, where, said)
+        if alias is not None:
+            return f"{alias} {name}"
         match shape:
             case Text():
-                return f"string {name}{_size(shape)}{_least(shape)}"
+                return f"string {name}{self._size(shape, said)}{_least(shape)}"
             case Opaque():
-                return f"opaque {name}{_size(shape)}{_least(shape)}"
+                return f"opaque {name}{self._size(shape, said)}{_least(shape)}"
             case Items(item=item):
-                return f"{self._simple(item, suggested, where)} {name}{_size(shape)}{_least(shape)}"
+                kind = self._pointed(item, suggested, where, said and said.item())
+                return f"{kind} {name}{self._size(shape, said)}{_least(shape)}"
             case Optional(item=item):
-                return f"{self._pointed(item, suggested, where)} *{name}"
+                kind = self._pointed(item, suggested, where, said and said.optional())
+                return f"{kind} *{name}"
             case Checked(item=item, annotation=annotation):
-                said = ", ".join(str(part) for part in typing.get_args(annotation)[1:])
-                said = said.replace("*/", "* /") or type_name(annotation).replace("*/", "* /")
-                return f"{self._declared(item, name, suggested, where)}  /* {said} */"
+                more = ", ".join(str(part) for part in typing.get_args(annotation)[1:])
+                more = more.replace("*/", "* /") or type_name(annotation).replace("*/", "* /")
+                return f"{self._declared(item, name, suggested, where)}  /* {more} */"
             case Worded(kind=kind):
                 return f"string {name}<>  /* {kind.__name__} */"
             case Void():
@@ -241,8 +296,24 @@ class _File:
                 return f"{self._simple(shape, suggested, where)} {name}  /* {low} to {high} */"
         return f"{self._simple(shape, suggested, where)} {name}"
 
-    def _pointed(self, item: Shape, suggested: str, where: str) -> str:
-        kind = self._simple(item, suggested, where)
+    def _size(self, shape: Text | Opaque | Items, said: Said | None) -> str:
+        bound = said and said.bound()
+        return _size(shape, self._number(shape.most, bound))
+
+    def _number(self, value: int, said: Said | None) -> str:
+        """Return a number, by its constant's name if the module has it so."""
+        behind = said and said.constant()
+        if said is None or behind is None or said.value() != value:
+            return str(value)
+        key = said.module, said.name
+        if key not in self._constants:
+            shown = behind.number() or self._number(value, behind)
+            self._constants[key] = name = self._free(unspelled(said.name, CONSTANTS))
+            self._values.append((behind.node.lineno, f"const {name} = {shown};"))
+        return self._constants[key]
+
+    def _pointed(self, item: Shape, suggested: str, where: str, said: Said | None) -> str:
+        kind = self._simple(item, suggested, where, said)
         # C must be told of a struct that comes later, as one that is being written does.
         return f"struct {kind}" if kind in self._open else kind
 
@@ -263,21 +334,29 @@ class _File:
         return self._enums[kind]
 
     def _record(self, shape: Record, where: str) -> str:
+        name = self._named(shape)
+        if shape.kind not in self._written:
+            self._written.add(shape.kind)
+            self._struct(name, _fields(shape), where)
+        return name
+
+    def _named(self, shape: Record) -> str:
         if shape.kind not in self._records:
             plain = re.sub(r"\W+", "_", type_name(shape.kind).rpartition(".")[2]).strip("_")
-            self._records[shape.kind] = name = self._free(unspelled(plain, CONSTANTS))
-            self._struct(name, [(said, inner) for _, said, inner in shape.fields], where)
+            self._records[shape.kind] = self._free(unspelled(plain, CONSTANTS))
         return self._records[shape.kind]
 
-    def _struct(self, name: str, fields: Sequence[tuple[str, Shape]], where: str) -> str:
+    def _struct(
+        self, name: str, fields: Sequence[tuple[str, Shape, Said | None]], where: str
+    ) -> str:
         if not fields:
             raise NotSupported(f"{where}: a struct of XDR has members, and {name} has none")
         self._open.add(name)
         lines: list[str] = []
-        for member, inner in fields:
+        for member, inner, said in fields:
             if isinstance(inner, Void):
                 raise NotSupported(f"{where}: {name}.{member} is None alone, which is no member")
-            declared = self._declared(inner, self._member(member), f"{name}_{member}", where)
+            declared = self._declared(inner, self._member(member), f"{name}_{member}", where, said)
             lines.append(f"{_INDENT}{_ended(declared)}\n")
         self._open.discard(name)
         self._definitions.append(f"struct {name} {{\n{''.join(lines)}}};")
@@ -286,14 +365,18 @@ class _File:
     def _union(self, shape: Union, suggested: str, where: str) -> str:
         kinds = tuple(arm.record.kind for arm in shape.arms)
         if kinds not in self._unions:
-            name = self._free(unspelled(_alias(kinds) or suggested, CONSTANTS))
+            name = self._free(unspelled(spoken.union_of(kinds) or suggested, CONSTANTS))
             self._unions[kinds] = name
             self._open.add(name)
             switched = self._simple(shape.switch, "", where)
             lines = [f"union {name} switch ({switched} {self._member(_switch(shape))}) {{"]
             # The default stands last, whatever the order in Python.
             for arm in sorted(shape.arms, key=lambda arm: arm.values is None):
-                labels = [f"case {self._case(shape.switch, v)}:" for v in arm.values or ()]
+                said = [*spoken.cases_of(arm.record.kind), *[None] * len(arm.values or ())]
+                labels = [
+                    f"case {self._case(shape.switch, value, case)}:"
+                    for value, case in zip(arm.values or (), said, strict=False)
+                ]
                 lines += labels or ["default:"]
                 lines.append(f"{_INDENT}{self._arm(arm, name, where)}")
             self._open.discard(name)
@@ -301,20 +384,22 @@ class _File:
         return self._unions[kinds]
 
     def _arm(self, arm: Arm, union: str, where: str) -> str:
-        fields = arm.record.fields[arm.held :]
+        fields = _fields(arm.record)[arm.held :]
         if not fields:
             return "void;"
         if len(fields) == 1:
-            _, name, inner = fields[0]
-            return _ended(self._declared(inner, self._member(name), f"{union}_{name}", where))
+            name, inner, said = fields[0]
+            return _ended(self._declared(inner, self._member(name), f"{union}_{name}", where, said))
         kind = self._free(re.sub(r"\W+", "_", arm.record.kind.__name__))
-        self._struct(kind, [(name, inner) for _, name, inner in fields], where)
+        self._struct(kind, fields, where)
         return f"{kind} {self._member(arm.record.kind.__name__.lower())};"
 
-    def _case(self, switch: Number | Boolean | Enumeration, value: int) -> str:
+    def _case(self, switch: Number | Boolean | Enumeration, value: int, said: Said | None) -> str:
         if isinstance(switch, Enumeration):
             return self._enum(switch.kind, switch)[1][value]
-        return ("FALSE", "TRUE")[value] if isinstance(switch, Boolean) else str(value)
+        if isinstance(switch, Boolean):
+            return ("FALSE", "TRUE")[value]
+        return self._number(value, said)
 
     # Names
 
@@ -374,30 +459,20 @@ def _ended(declaration: str) -> str:
     return f"{said};{gap}{comment}"
 
 
-def _size(shape: Text | Opaque | Items | Pairs) -> str:
+def _fields(shape: Record) -> list[tuple[str, Shape, Said | None]]:
+    said = spoken.members_of(shape.kind)
+    return [(name, inner, said.get(attribute)) for attribute, name, inner in shape.fields]
+
+
+def _size(shape: Text | Opaque | Items | Pairs, most: object) -> str:
     if shape.least == shape.most and not isinstance(shape, Text | Pairs):
-        return f"[{shape.most}]"
-    return "<>" if shape.most == MOST else f"<{shape.most}>"
+        return f"[{most}]"
+    return "<>" if shape.most == MOST else f"<{most}>"
 
 
 def _least(shape: Text | Opaque | Items) -> str:
     fixed = shape.least == shape.most and not isinstance(shape, Text)
     return f"  /* at least {shape.least} */" if shape.least and not fixed else ""
-
-
-def _alias(kinds: tuple[Any, ...]) -> str:
-    """Return what the module of the arms calls their union, if it has a name."""
-    module = sys.modules.get(kinds[0].__module__)
-    for name, value in vars(module or object()).items():
-        is_union = typing.get_origin(value) in (typing.Union, UnionType)
-        found = typing.get_args(value) if is_union else (value,)
-        if (
-            tuple(map(id, found)) == tuple(map(id, kinds))
-            and name != kinds[0].__name__
-            and not name.startswith("_")
-        ):
-            return name
-    return ""
 
 
 def _switch(shape: Union) -> str:
