@@ -313,6 +313,7 @@ class ServerOperation:
         self._admit = admit
         self._framing = framing
         self._arguments = arguments_codec(operation, where)
+        self._decode = self._arguments.decode
         self._put = ending(self._arguments.shape)
         self._faults = faults
         self._raises = typed_exceptions(operation)
@@ -329,7 +330,7 @@ class ServerOperation:
             caller.set(None)
         try:
             if request.tail is None:
-                return self._arguments.decode(request.data, request.start, nesting)
+                return self._decode(request.data, request.start, nesting)
             return decoded(self._arguments, request, nesting, self._put)
         except IpcError as error:
             raise BadArguments(str(error), Refusal(Accept.GARBAGE_ARGS)) from None

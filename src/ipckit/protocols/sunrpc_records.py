@@ -46,9 +46,12 @@ LAST: Final = 0x80000000
 LONGEST_FRAGMENT: Final = LAST - 1
 _MARK: Final = struct.Struct(">I")
 _word = _MARK.unpack_from
-_CALL: Final = struct.Struct(">11I")
-"""A mark and a call's header, where credentials and verifier are empty."""
+_CALL: Final = struct.Struct(">2I36s")
+"""A mark, a number, and the rest of a call's header, where credentials and verifier are empty."""
 _call = _CALL.unpack_from
+_header = struct.Struct(">9I").unpack
+KNOWN: Final = 256
+"""Headers that a connection remembers: there is one for each procedure that is called."""
 
 
 def mark(size: int) -> bytes:
@@ -92,6 +95,7 @@ class Protocol:
         """Whether nothing is held and the next read is likely to bring one whole message."""
         self.wanted = 0
         """Octets that end the message, of which none has arrived: `take` them as one object."""
+        self._known: dict[bytes, tuple[int, int, int]] = {}
         self._begun = 0  # octets of a mark, at the front of the buffer
         self._left = 0  # octets of the fragment that are still to come
         self._last = False
@@ -118,13 +122,12 @@ class Protocol:
         """
         if self.plain and count >= _CALL.size:
             data = bytes(self.home[:count])
-            mark, xid, kind, rpc, program, version, procedure, flavor, size, _, verifier = _call(
-                data
-            )
-            if mark == LAST | count - 4:
-                if kind or rpc != 2 or size or verifier:
+            begin, xid, header = _call(data)
+            if begin == LAST | count - 4:
+                method = self._known.get(header) or self._learn(header)
+                if method is None:
                     return (message_of(data, 4),)
-                return (Request(xid, (program, version, procedure), data, 44, flavor),)
+                return (Request(xid, method, data, 44),)
         if self._tail is not None:
             return self._received_tail(count)
         end = self._begun + count
@@ -138,6 +141,16 @@ class Protocol:
             return (self._tailed(content),)
         self._begin_tail(content)
         return ()
+
+    def _learn(self, header: bytes) -> tuple[int, int, int] | None:
+        """Return what a call of nobody in particular is addressed to; None if it is no such."""
+        kind, rpc, program, version, procedure, flavor, size, _, verifier = _header(header)
+        if kind or rpc != 2 or flavor or size or verifier:
+            return None
+        method = program, version, procedure
+        if len(self._known) < KNOWN:
+            self._known[header] = method
+        return method
 
     def _split(self, view: memoryview) -> list[Request | Reply]:
         """Cut what was read into messages, and keep the rest."""

@@ -39,7 +39,7 @@ from ipckit.protocols.xdr_shapes import (
     is_small_and_fixed,
     least_octets,
 )
-from ipckit.protocols.xdr_source import PADDING, Body, Source
+from ipckit.protocols.xdr_source import KEPT, PADDING, Body, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,14 +97,39 @@ def _refused(text: str, *values: Any) -> ProtocolError:
     return ProtocolError(text.format(*values), executed="maybe")
 
 
-def _padding(d: bytes, p: int) -> ProtocolError:
-    if p > len(d):
-        return _refused("the value is cut short: it needs {} octets, {} are there", p, len(d))
+def _padding(p: int) -> ProtocolError:
     return _refused("the padding before octet {} is not zero", p)
 
 
 def _deep() -> LimitExceeded:
     return LimitExceeded("the value is nested deeper than the limit", executed="maybe")
+
+
+class _Octets(dict[int, "tuple[Callable[[bytes, int], Any], int]"]):
+    """What unpacks octets of a length, their padding, and the numbers after, by one call.
+
+    And how many octets that takes, with those to `skip` before. A slice past the end is short, and
+    shows as what comes after it is out of range.
+    """
+
+    def __init__(self, skip: int, after: str) -> None:
+        super().__init__()
+        self._skip, self._after = skip, struct.Struct(f">{after}")
+
+    def __missing__(self, length: int) -> tuple[Callable[[bytes, int], Any], int]:
+        if length < KEPT:
+            after = self._after.format[1:]
+            form = struct.Struct(f">{self._skip}x{length}s{-length & 3}s{after}")
+            self[length] = form.unpack_from, form.size
+            return self[length]
+        begin, unpack_after = self._skip, self._after.unpack_from
+        end = begin + length
+        last = end + (-length & 3)
+
+        def unpack(d: bytes, p: int) -> tuple[Any, ...]:
+            return d[p + begin : p + end], d[p + end : p + last], *unpack_after(d, p + last)
+
+        return unpack, last + self._after.size
 
 
 class _Module:
@@ -116,6 +141,7 @@ class _Module:
             U=struct.unpack_from,
             B=_Members("bool: it is 0 or 1", {0: False, 1: True}),
             Z=PADDING,
+            Z3=max(PADDING),
             refused=_refused,
             padding=_padding,
             deep=_deep,
@@ -150,6 +176,7 @@ class _Body(Body):
         self._codes = ""
         self._row: list[str] = []
         self._checks: list[str] = []
+        self._octets_before: tuple[str, int] | None = None  # their length's name, and where
 
     # Numbers in a row
 
@@ -167,13 +194,21 @@ class _Body(Body):
 
     def flush(self) -> None:
         """Read the numbers gathered so far, and look at them."""
-        if self._row:
+        size = str(struct.calcsize(f">{self._codes}"))
+        if self._octets_before is not None:
+            count, skip = self._octets_before
+            unpack, size = self.source.fresh("u"), self.source.fresh("s")
+            self.line(f"{unpack}, {size} = {self.source.name(_Octets(skip, self._codes))}[{count}]")
+            self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
+            self.line(f"if {self._row[1]} > Z3: raise padding(p + {skip} + ({count} + 3 & -4))")
+        elif self._row:
             unpack = self.source.packer(self._codes, "unpack_from")
             self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
-            self.line(f"p += {struct.calcsize('>' + self._codes)}")
+        if self._row:
+            self.line(f"p += {size}")
         for text in self._checks:
             self.line(text)
-        self._codes, self._row, self._checks = "", [], []
+        self._codes, self._row, self._checks, self._octets_before = "", [], [], None
 
     def unpack(self, mark: Callable[[int], bytes]) -> None:
         """Read the numbers gathered so far as all there is, with a mark before them."""
@@ -250,28 +285,33 @@ class _Body(Body):
         """Read a count, and hold it to its bounds."""
         count = self.number("I")
         self.flush()
+        self._bound(count, least, most)
+        return count
+
+    def _bound(self, count: str, least: int, most: int) -> None:
         if least or most < MOST:
             self.line(
                 f"if not {least} <= {count} <= {most}: raise refused("
                 f"'a length of {{}} is outside {least} to {most}', {count})"
             )
-        return count
 
-    def _octets(self, least: int, most: int, read: str = "") -> str:
-        """Read octets after their count; `read` is what is done to them at once."""
-        count = self._counted(least, most)
-        name, end = self.source.fresh(), self.source.fresh("e")
-        self.line(f"{end} = p + {count}")
-        self.line(f"{name} = d[p:{end}]{read}")
-        with self.block(f"if {count} & 3:"):
-            self.line(f"p = {end} + (-{count} & 3)")
-            self.line(f"if d[{end}:p] != Z[{count} & 3]: raise padding(d, p)")
-        self.line(f"else: p = {end}")
+    def _octets(self, least: int, most: int) -> str:
+        """Read octets after their count, with the numbers that come next."""
+        if self._octets_before is not None or self._checks:
+            self.flush()
+        count = self.number("I")
+        unpack = self.source.packer(self._codes, "unpack_from")
+        self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
+        self._bound(count, least, most)
+        self._octets_before = count, struct.calcsize(f">{self._codes}")
+        name = self.source.fresh()
+        self._codes, self._row = "", [name, self.source.fresh()]
         return name
 
     def _text(self, shape: Text) -> str:
-        name = self._octets(0, shape.most, ".decode()")
+        name = f"{self._octets(0, shape.most)}.decode()"
         if shape.least:
+            name = self.kept(name)
             self.line(
                 f"if len({name}) < {shape.least}: raise refused("
                 f"'a text of {{}} characters has fewer than {shape.least}', len({name}))"
@@ -287,7 +327,7 @@ class _Body(Body):
             octets = self.number(f"{shape.least}s")
             if shape.least & 3:
                 zeros = self.number(f"{-shape.least & 3}s")
-                self.check(f"if {zeros} != Z[{shape.least & 3}]: raise padding(d, p)")
+                self.check(f"if {zeros} > Z3: raise padding(p)")
         return octets if shape.kind is bytes else f"bytearray({octets})"
 
     def _count(self, shape: Items | Pairs, *inside: Shape) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PADDING", "Body", "Source"]
+__all__ = ["KEPT", "PADDING", "Body", "Source"]
 
 PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 """What follows octets of a length, by the length's last two bits."""
+KEPT: Final = 128
+"""Octets of a text from which the struct format that it stands in is not remembered."""
 DEEPEST: Final = 8
 """Blocks inside blocks that one function has: Python allows 20."""
 LARGEST: Final = 64

@@ -35,7 +35,7 @@ from ipckit.protocols.xdr_shapes import (
     Worded,
     is_small_and_fixed,
 )
-from ipckit.protocols.xdr_source import PADDING, Body, Source
+from ipckit.protocols.xdr_source import KEPT, PADDING, Body, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +93,21 @@ def real(value: Any) -> float:
     raise TypeError
 
 
+class _Texts(dict[int, "Callable[..., bytes]"]):
+    """What packs a text of a length, its padding, and the numbers around it, by one call."""
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__()
+        self._before, self._after = before, after
+
+    def __missing__(self, length: int) -> Callable[..., bytes]:
+        padded = length + (-length & 3)
+        pack = struct.Struct(f">{self._before}{padded}s{self._after}").pack
+        if length < KEPT:
+            self[length] = pack
+        return pack
+
+
 class _Module:
     """The functions of one type."""
 
@@ -135,6 +150,7 @@ class _Body(Body):
         self._module = module
         self._codes = ""
         self._row: list[str] = []
+        self._text_before: tuple[str, str] | None = None  # its length's name, the codes before it
 
     def number(self, code: str, value: str) -> None:
         """Write one more item of a struct format."""
@@ -142,15 +158,22 @@ class _Body(Body):
         self.numbers += 1
         self._row.append(value)
 
-    def flush(self, more: str = "") -> None:
-        """Write the numbers gathered so far, and the short octets that `more` makes."""
-        parts = [more] if more else []
+    def text(self, encoded: str, count: str) -> None:
+        """Write a text after its count, with the numbers before and after."""
+        self._text_before = count, self._codes
+        self._codes = ""
+        self._row.append(encoded)
+
+    def flush(self) -> None:
+        """Write the numbers gathered so far, and the text among them."""
         if self._row:
-            pack = self.source.packer(self._codes, "pack")
-            parts.insert(0, f"{pack}({', '.join(self._row)})")
-        if parts:
-            self.line(f"w({' + '.join(parts)})")
-        self._codes, self._row = "", []
+            if self._text_before is None:
+                pack = self.source.packer(self._codes, "pack")
+            else:
+                count, before = self._text_before
+                pack = f"{self.source.name(_Texts(before, self._codes))}[{count}]"
+            self.line(f"w({pack}({', '.join(self._row)}))")
+        self._codes, self._row, self._text_before = "", [], None
 
     def packed(self, mark: Callable[[int], bytes]) -> str:
         """Return what makes octets of the numbers gathered so far, with a mark before them."""
@@ -249,9 +272,10 @@ class _Body(Body):
         self.require(f"type({name}) is str")
         if shape.least:
             self.require(f"len({name}) >= {shape.least}")
+        if self._text_before is not None:
+            self.flush()
         encoded = self.kept(f"{name}.encode()")
-        count = self._count(encoded, 0, shape.most)
-        self.flush(f"{encoded} + Z[{count} & 3]")
+        self.text(encoded, self._count(encoded, 0, shape.most))
 
     def _opaque(self, shape: Opaque, value: str) -> None:
         name = self.kept(value)
