@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         details="It listens on loopback, over TCP and UDP, and prints `ready ADDRESS` for each\n"
         "address. Port 111, where everybody looks, is kept for root; ours are told of another by\n"
         "?rpcbind=PORT. C programs list themselves over --socket /run/rpcbind.sock.",
-        examples=["timeout --preserve-status 1 ipckit rpcbind --port 0"],
+        examples=["ipckit rpcbind --port 0"],
     )
     parser.add_argument(
         "--port", metavar="N", type=port, default=111, help="0 takes a free one (111)"
