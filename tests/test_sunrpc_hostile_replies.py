@@ -23,6 +23,7 @@ from sunrpc_messages import marked, octets
 from ipckit.errors import (
     AccessDenied,
     BadArguments,
+    ConnectFailed,
     ConnectionLost,
     Fault,
     LimitExceeded,
@@ -241,6 +242,14 @@ def test_text_of_another_protocol_is_said_to_be_no_reply(client: Client) -> None
 
     with client(replying(act)) as proxy, pytest.raises(ProtocolError, match="HTTP"):
         proxy.add(40, 2)
+
+
+@pytest.mark.parametrize("port", [65536, 70000, 2**32 - 1])
+def test_a_port_mapper_that_tells_a_port_that_is_none_is_told(client: Client, port: int) -> None:
+    with replying(reply(1, 0, 0, 0, 0, port, again=False)) as address:
+        mapper = address.rpartition(":")[2]
+        with pytest.raises(ConnectFailed, match=f"^sunrpc.*: the port mapper tells {port} as a"):
+            client.connect(Tally, f"sunrpc://127.0.0.1?rpcbind={mapper}", timeout=30)
 
 
 # Clients of datagrams

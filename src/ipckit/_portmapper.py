@@ -55,6 +55,7 @@ Connect = Callable[[Address, Options, None], "Channel"]
 
 PROTOCOLS: Final = {"tcp": 6, "udp": 17}
 """The netids that portmap has, as it calls them."""
+LAST_PORT: Final = 65535
 NAMED: Final = 8
 """Programs that an error names at most."""
 
@@ -74,9 +75,13 @@ class Mapper:
         """Return the port of a program on a transport, or 0."""
         protocol = PROTOCOLS.get(wanted.netid)
         if protocol is not None:
-            with contextlib.suppress(_NotSpoken), self._asked(Portmap2) as portmap:
-                mapping = Mapping2(wanted.program, wanted.version, protocol, 0)
-                return int(portmap.getport(mapping))
+            mapping = Mapping2(wanted.program, wanted.version, protocol, 0)
+            with contextlib.suppress(_NotSpoken):
+                with self._asked(Portmap2) as portmap:
+                    port: int = portmap.getport(mapping)
+                if port > LAST_PORT:
+                    raise ConnectFailed(f"{self.address}: the port mapper tells {port} as a port")
+                return port
         try:
             with self._asked(Rpcbind3) as rpcbind:
                 text: str = rpcbind.getaddr(wanted)
