@@ -52,6 +52,7 @@ ENTRIES: Final = 1024
 HOST: Final = "127.0.0.1"
 TRIES: Final = 20
 SUPERUSER: Final = "superuser"
+UNKNOWN: Final = "unknown"
 
 
 def serve(port: int = PORT, *, path: str | None = None, limits: Limits | None = None) -> Server:
@@ -156,11 +157,11 @@ class _Owner(NamedTuple):
         if stream is not None and stream.native.family == socket.AF_UNIX:
             return cls(_name(peer_credentials(stream.native)[1]), is_proven=True)
         who = caller.get()
-        return cls("unknown" if who is None else _name(who.uid), is_proven=False)
+        return cls(UNKNOWN if who is None else _name(who.uid), is_proven=False)
 
     def may(self, owner: _Owner) -> bool:
         """Say whether this one may take off the list what that one owns."""
-        if self.is_proven and self.name == SUPERUSER:
+        if owner.name == UNKNOWN or (self.is_proven and self.name == SUPERUSER):
             return True
         return self.name == owner.name and self.is_proven >= owner.is_proven
 
@@ -261,7 +262,7 @@ def _is_address(entry: Rpcb) -> bool:
         return entry.address.startswith("/")
     host, port = place_of(entry.address)
     family = socket.AF_INET6 if entry.netid.endswith("6") else socket.AF_INET
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a NUL in it
         socket.inet_pton(family, host)
         return port > 0
     return False
