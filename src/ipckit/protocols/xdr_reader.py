@@ -297,13 +297,15 @@ class _Body(Body):
 
     def _octets(self, least: int, most: int) -> str:
         """Read octets after their count, with the numbers that come next."""
+        count, skip = self.number("I"), 0
         if self._octets_before is not None or self._checks:
             self.flush()
-        count = self.number("I")
-        unpack = self.source.packer(self._codes, "unpack_from")
-        self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
+        else:
+            skip = struct.calcsize(f">{self._codes}")
+            unpack = self.source.packer(self._codes, "unpack_from")
+            self.line(f"{', '.join(self._row)}, = {unpack}(d, p)")
         self._bound(count, least, most)
-        self._octets_before = count, struct.calcsize(f">{self._codes}")
+        self._octets_before = count, skip
         name = self.source.fresh()
         self._codes, self._row = "", [name, self.source.fresh()]
         return name
@@ -367,12 +369,10 @@ class _Body(Body):
 
     def _loop(self, name: str, item: Shape, count: str) -> None:
         self.line(f"{name} = []")
-        append = self.source.fresh("a")
-        self.line(f"{append} = {name}.append")
         with self.block(f"for _ in range({count}):"):
             value = self.value(item)
             self.flush()
-            self.line(f"{append}({value})")
+            self.line(f"{name}.append({value})")
 
     def _pairs(self, shape: Pairs) -> str:
         count = self._count(shape, shape.key, shape.value)
