@@ -58,7 +58,8 @@ class Capabilities:
     streams: bool = False
     references: bool = False
     callbacks: bool = False
-    discovery: bool = True
+    discovery: bool | Literal["listed"] = True
+    """Whether a server says what it serves; "listed" where only the place that lists it does."""
     deadline: bool = True
     tls: bool = False
     peer_credentials: bool = False

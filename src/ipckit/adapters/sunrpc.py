@@ -58,7 +58,7 @@ _TCP: Final = Capabilities(
     fault_text="ours",
     fault_details="ours",
     signals=None,
-    discovery=False,
+    discovery="listed",
     reverse_calls=False,
     many_servants=True,
     registration=True,
@@ -69,7 +69,7 @@ _TCP: Final = Capabilities(
 CAPABILITIES: Final[Mapping[str, Capabilities]] = {
     "tcp": _TCP,
     "udp": replace(_TCP, datagram=65507),
-    "unix": replace(_TCP, peer_credentials=True, registration=False),
+    "unix": replace(_TCP, peer_credentials=True, registration=False, discovery=False),
 }
 
 

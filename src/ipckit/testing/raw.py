@@ -297,8 +297,8 @@ class Stage:
 class Relay(Stage):
     """Stands between clients and a server; `back` decides what becomes of each piece of a reply.
 
-    What passed is kept: `asked` and `answered` are the bytes of either way, of which a datagram that
-    is only sent again is no more.
+    What passed is kept: `asked` and `answered` are the bytes of either way, where a datagram that
+    is sent again counts once.
     """
 
     def __init__(

@@ -171,7 +171,7 @@ class Rig:
         with pytest.raises(NotSupported, match=contract.__name__):
             self.connect(contract)
         with pytest.raises(NotSupported, match=contract.__name__):
-            self.face.serve(contract(), self._own_address(), tls=self._server_tls())
+            self.serve(contract())
 
     def echo(self, subject: Any, size: int) -> None:
         """Have a value of that many octets echoed: bytes, where the wire has them."""
@@ -265,15 +265,14 @@ class Rig:
     @contextlib.contextmanager
     def serving_here(self, **limits: Any) -> Iterator[str]:
         """Run a fresh server in this process."""
-        address = self._own_address()
-        server = self.face.serve(
-            servant(address, certificates()[1].authority if self.wire.tls else None),
-            address,
-            limits=ipckit.Limits(**limits),
-            tls=self._server_tls(),
-        )
-        with server:
+        authority = certificates()[1].authority if self.wire.tls else None
+        made = servant(self._own_address(), authority)
+        with self.serve(made, limits=ipckit.Limits(**limits)) as server:
             yield str(server.address)
+
+    def serve(self, servant: object, **options: Any) -> Any:
+        """Serve in this process; returns the server."""
+        return self.face.serve(servant, self._own_address(), tls=self._server_tls(), **options)
 
     def vacant(self) -> str:
         """Return an address at which nobody listens."""

@@ -174,7 +174,7 @@ def test_a_read_only_attribute_cannot_be_set(subject: Any) -> None:
 
 
 def test_a_server_says_what_it_serves(rig: Rig) -> None:
-    if not rig.can.discovery:
+    if rig.can.discovery is not True:
         with pytest.raises(UnknownOperation):
             rig.client.call("rpc.discover")
         return
