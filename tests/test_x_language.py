@@ -104,6 +104,7 @@ WRONG = {
     "#define f(a) a": "simp.x:1:9: the macro 'f' has parameters, which .x files do not take",
     "#error not here": "simp.x:1:8: #error not here",
     "#whatever": "simp.x:1:10: expected a directive of the preprocessor, found '#whatever'",
+    "#line far": "simp.x:1:7: expected NUMBER or NUMBER \"FILE\" after #line, found 'far'",
     '#include "none.x"': "simp.x:1:10: there is no file 'none.x' here or in the folders given "
     "by -I",
     '#include "simp.x"': "simp.x:1:10: 'simp.x' is being read already: it includes itself",
@@ -115,6 +116,17 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 def test_an_error_names_its_place_and_what_was_expected_there(text: str) -> None:
     assert refused(text) == WRONG[text]
+
+
+@pytest.mark.parametrize("marker", ['# 7 "was.x" 1 3', '#line 7 "was.x"', '#line 9\n# 7 "was.x"'])
+def test_an_error_names_the_line_that_the_file_says_it_was(marker: str) -> None:
+    text = f"const A = 1;\n{marker}\n\nstruct {{"
+    assert refused(text) == "was.x:8:8: expected the name of the struct, found '{'"
+
+
+def test_a_line_may_have_another_number_alone() -> None:
+    assert refused("#line 40\nstruct {").startswith("simp.x:40:8: ")
+    assert refused("#if 0\n#line 40\n#endif\nstruct {").startswith("simp.x:4:8: ")
 
 
 def test_an_error_in_an_included_file_names_that_file(here: Path) -> None:

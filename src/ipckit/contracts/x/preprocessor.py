@@ -5,7 +5,8 @@ is what the header says, so RPC_HDR is defined here, and none of RPC_XDR, RPC_SV
 RPC_TBL, unless asked otherwise. A line that starts with `%` is C's and passes as it is.
 
 Macros have no parameters. Conditions know `defined`, numbers, names, `&& || !`, comparisons,
-`+ - *` and parentheses. Includes are looked for beside the file, then in the folders given.
+`+ - *` and parentheses. Includes are looked for beside the file, then in the folders given. Where a
+file says by `#line` whose lines it holds, as cpp does, errors name those.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = ["Preprocessor"]
 _DIRECTIVE: Final = re.compile(r"\s*#\s*([A-Za-z_]\w*|[0-9]+)?[ \t]*", re.ASCII)
 _DEFINITION: Final = re.compile(r"([A-Za-z_]\w*)([ \t(]?)[ \t]*", re.ASCII)
 _INCLUDED: Final = re.compile(r'"([^"]+)"\s*$|<([^>]+)>\s*$')
+_TOLD: Final = re.compile(r'([0-9]{1,9})(?:\s+"([^"]+)"[\s0-9]*)?\s*$')
 _COMMENT: Final = re.compile(r'/\*|"[^"]*"')
 _MOST_BYTES: Final = 2 * 2**20
 _LONGEST: Final = 10_000
@@ -89,7 +91,9 @@ class Preprocessor:
         conditions: list[_Group] = []
         comment: Place | None = None
         continued = ""
-        for count, raw in enumerate(lines, 1):
+        shift = 0
+        for physical, raw in enumerate(lines, 1):
+            count = physical + shift
             if not raw and not continued:
                 continue
             active = all(group.active for group in conditions)
@@ -107,8 +111,12 @@ class Preprocessor:
                 yield self._passed(Token("passed", line[1:], place))
             elif directive and not passed:
                 rest, at = line[directive.end() :].rstrip(), directive.end() + 1
-                here = Place(shown, count, at)
-                yield from self._directive(directive.group(1) or "", rest, here, conditions)
+                here, word = Place(shown, count, at), directive.group(1) or ""
+                if active and (word == "line" or word.isdigit()):
+                    told, shown = _told(rest if word == "line" else f"{word} {rest}", here)
+                    shift = told - physical - 1
+                else:
+                    yield from self._directive(word, rest, here, conditions)
             elif active and not passed:
                 for token in tokens(line, place):
                     yield from self._expanded(token, frozenset())
@@ -129,7 +137,7 @@ class Preprocessor:
                 self._define(word, rest, place)
             elif word == "error":
                 raise place.error(f"#error {rest}")
-            elif word not in ("", "ident", "line", "pragma", "warning") and not word.isdigit():
+            elif word not in ("", "ident", "pragma", "warning"):
                 raise place.error(f"expected a directive of the preprocessor, found '#{word}'")
 
     def _passed(self, token: Token) -> Token:
@@ -235,6 +243,14 @@ class _Group:
         self.place = place
         self.active = self.taken = holds
         self.otherwise = False
+
+
+def _told(text: str, place: Place) -> tuple[int, str]:
+    """Return the number and the file of the next line, as #line or cpp itself tells them."""
+    match = _TOLD.match(text)
+    if match is None:
+        raise place.error(f'expected NUMBER or NUMBER "FILE" after #line, found {text[:40]!r}')
+    return int(match.group(1)), match.group(2) or place.file
 
 
 def _without_comments(line: str, place: Place, comment: Place | None) -> tuple[str, Place | None]:
