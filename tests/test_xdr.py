@@ -387,6 +387,7 @@ class Gap(TypedDict, total=False):
         (list[None], NotSupported, "values of no octets"),
         (list[Void], NotSupported, "values of no octets"),
         (Gap, NotSupported, "no members that may be missing"),
+        (Annotated[int | None, Meta(title="a pointer")] | None, NotSupported, "None inside None"),
         (Endless, ContractError, "holds itself without end"),
         (Undecided, ContractError, "Undecided.kind is what the union is switched on, so it stands"),
         (Round | Doubled, ContractError, "case 1 belongs to Round and to Doubled"),
