@@ -218,6 +218,18 @@ def test_an_asyncio_server_that_cannot_be_listed_is_closed(mapper: str) -> None:
         asyncio.run(serving())
 
 
+def test_an_asyncio_server_that_nobody_waits_for_any_more_is_not_left_listed(mapper: str) -> None:
+    async def impatient() -> None:
+        server = ipckit.aio.serve(Adder(), here("sunrpc", mapper), register=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await server
+        await server.close()
+
+    asyncio.run(impatient())
+    assert listed(mapper) == set()
+
+
 @each_transport
 def test_what_a_dead_server_of_ours_left_is_taken_over(mapper: str, scheme: str) -> None:
     left_behind(mapper, scheme)

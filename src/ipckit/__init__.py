@@ -22,6 +22,7 @@ from ipckit.transports.tls import Tls
 if TYPE_CHECKING:
     from ipckit import aio as aio
     from ipckit import process as process
+    from ipckit import rpcbind as rpcbind
     from ipckit import transports as transports
     from ipckit.contracts.files import load as load
 
@@ -43,6 +44,7 @@ __all__ = [
     "peer",
     "process",
     "raises",
+    "rpcbind",
     "serve",
     "timeout",
     "transports",
@@ -50,7 +52,7 @@ __all__ = [
 ]
 __all__ += errors.__all__
 
-_LAZY_MODULES = frozenset({"aio", "process", "transports"})
+_LAZY_MODULES = frozenset({"aio", "process", "rpcbind", "transports"})
 
 
 if not TYPE_CHECKING:  # a type checker that sees it takes every lazy module for Any

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipckit._session.aio_workers import Workers
 from ipckit._session.cancelling import Cancellation, current
+from ipckit.errors import IpcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,7 @@ class ListedAioServer:
     def __init__(self, server: AioServer, list_it: Callable[[Address], Listing]) -> None:
         self._server = server
         self._list_it = list_it
-        self._listing: Listing | None = None
+        self._listing: asyncio.Task[Listing] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -58,9 +60,13 @@ class ListedAioServer:
 
     async def started(self) -> None:
         """List it, in a thread; raises what `Listing` does."""
-        if self._listing is None and not self._closed:
-            listing = await in_a_thread(self._list_it, self._server.address)
-            self._listing = listing
+        if self._closed:
+            return
+        if self._listing is None:
+            listing = in_a_thread(self._list_it, self._server.address)
+            self._listing = asyncio.get_running_loop().create_task(listing)
+        # Whoever stops waiting leaves it to `refuse` to take the entries off again.
+        await asyncio.shield(self._listing)
 
     async def wait(self) -> None:
         """Return when no more peers can arrive and the last one has left."""
@@ -70,7 +76,7 @@ class ListedAioServer:
         """Begin to take it off the list, and stop accepting peers."""
         self._closed = True
         if self._listing is not None and self._leaving is None:
-            leaving = in_a_thread(self._listing.close)
+            leaving = self._leave(self._listing)
             self._leaving = asyncio.get_running_loop().create_task(leaving)
         self._server.refuse()
 
@@ -84,6 +90,11 @@ class ListedAioServer:
         self.refuse()
         await self._server.close()
         await self._left()
+
+    async def _leave(self, listing: asyncio.Task[Listing]) -> None:
+        with contextlib.suppress(IpcError):
+            listed = await listing
+            await in_a_thread(listed.close)
 
     async def _left(self) -> None:
         if self._leaving is not None:
