@@ -29,7 +29,7 @@ TARGETS: Final = ("message", "stream", "xdr")
 bounded = functools.partial(settings, deadline=None, derandomize=True, database=None)
 
 
-@bounded(max_examples=600)
+@bounded(max_examples=400)
 @given(seed=SEEDS, name=st.sampled_from(TARGETS))
 def test_bent_octets_are_understood_or_refused(
     tmp_path_factory: pytest.TempPathFactory, seed: int, name: str
@@ -48,7 +48,7 @@ def test_bent_octets_take_less_memory_than_one_message_may(name: str, tmp_path: 
     chance = random.Random(7)  # noqa: S311
     tracemalloc.start()
     try:
-        for _ in range(200):
+        for _ in range(100):
             target.take(mutated(chance.choice(target.seeds), chance, target.seeds))
         assert tracemalloc.get_traced_memory()[1] < LIMIT
     finally:
@@ -71,7 +71,7 @@ anything = st.recursive(
 )
 
 
-@bounded(max_examples=800)
+@bounded(max_examples=300)
 @given(field=st.sampled_from(dataclasses.fields(Every)), inside=st.booleans(), value=anything)
 def test_a_value_is_written_so_that_it_can_be_read_or_refused(
     field: dataclasses.Field[Any], inside: bool, value: Any
