@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
         run,
         "measure every mechanism beside raw Python on the same transport",
         details="Everything runs in fresh processes that take turns on one CPU; the figures are\n"
-        "ratios of that run. About two minutes; with --peers or --thorough, several.",
+        "ratios of that run. About three minutes; with --peers or --thorough, several.",
         examples=["ipckit bench unix --only add"],
     )
     parser.add_argument("mechanisms", metavar="MECHANISM", nargs="*", help="these alone")
