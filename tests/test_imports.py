@@ -17,9 +17,16 @@ LAYERS: Final = (
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
     {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
+    {
+        "_portmapper",
+        "_portmapper_aio",
+        "_portmapper_contracts",
+        "_portmapper_directory",
+        "_portmapper_listing",
+    },
     {"adapters"},
     {"_registry"},
-    {"_api", "aio"},
+    {"_api", "aio", "rpcbind"},
     {"cli", "testing", "bench", "examples", "_recipes", "_tour"},
 )
 """What stands in one layer imports what stands in it or below; the first stands lowest."""
