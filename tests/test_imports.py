@@ -17,17 +17,11 @@ LAYERS: Final = (
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
     {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
-    {
-        "_portmapper",
-        "_portmapper_aio",
-        "_portmapper_contracts",
-        "_portmapper_directory",
-        "_portmapper_listing",
-    },
+    {"_portmapper"},
     {"adapters"},
     {"_registry"},
-    {"_api", "aio", "rpcbind"},
-    {"cli", "testing", "bench", "examples", "_recipes", "_tour"},
+    {"_api", "aio", "rpcbind", "sunrpc"},
+    {"cli", "testing", "bench", "examples", "_recipes", "_tap", "_tour"},
 )
 """What stands in one layer imports what stands in it or below; the first stands lowest."""
 HEIGHT: Final = {name: height for height, layer in enumerate(LAYERS) for name in layer}

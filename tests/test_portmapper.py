@@ -17,7 +17,7 @@ from sunrpc_adder import PROGRAM, Adder, Adder2, AsyncAdder, Other
 
 import ipckit
 from ipckit import rpcbind
-from ipckit._portmapper_contracts import Mapping2, Portmap2, Rpcb, Rpcbind4
+from ipckit._portmapper.contracts import Mapping2, Portmap2, Rpcb, Rpcbind4
 from ipckit.errors import AccessDenied, AddressError, CallTimeout, ConnectFailed, IpcError
 from ipckit.rpcbind import Directory, Portmap
 

@@ -11,7 +11,7 @@ import pytest
 
 import ipckit
 from ipckit import rpcbind
-from ipckit._portmapper_contracts import Mapping2, Portmap2, Rpcb, Rpcbind4
+from ipckit._portmapper.contracts import Mapping2, Portmap2, Rpcb, Rpcbind4
 from ipckit.errors import ConnectFailed, UnknownOperation
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ipckit._address import Address
 from ipckit._api import serve as _serve
 from ipckit._dispatch import caller as link
-from ipckit._portmapper import PROTOCOLS, place_of, universal
-from ipckit._portmapper_contracts import (
+from ipckit._portmapper.asking import PROTOCOLS, place_of, universal
+from ipckit._portmapper.contracts import (
     NETIDS,
     PORT,
     PROGRAM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit._portmapper import Connect, entries, place_of
+from ipckit._portmapper.asking import Connect, entries, place_of
 
 if TYPE_CHECKING:
     from ipckit._address import Address

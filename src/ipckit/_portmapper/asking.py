@@ -17,7 +17,7 @@ from ipckit import _deadline
 from ipckit._address import Address
 from ipckit._contract import contract_of
 from ipckit._options import Options
-from ipckit._portmapper_contracts import (
+from ipckit._portmapper.contracts import (
     PORT,
     PROGRAM,
     Listed,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ipckit._address import Address
-    from ipckit._portmapper_listing import Listing
+    from ipckit._portmapper.listing import Listing
     from ipckit._session.aio_server import AioServer
 
 __all__ = ["ListedAioServer", "in_a_thread"]

@@ -18,8 +18,8 @@ from ipckit import _deadline
 from ipckit._address import Address
 from ipckit._contract import contract_of, hint
 from ipckit._options import Options
-from ipckit._portmapper import Connect, Mapper, mapper_port, place_of, universal
-from ipckit._portmapper_contracts import Rpcb
+from ipckit._portmapper.asking import Connect, Mapper, mapper_port, place_of, universal
+from ipckit._portmapper.contracts import Rpcb
 from ipckit._proxy import make_proxy
 from ipckit.errors import AccessDenied, ConnectFailed, IpcError, UnknownOperation
 
