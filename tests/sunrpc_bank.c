@@ -17,7 +17,7 @@ extern void bank_prog_1(struct svc_req *, SVCXPRT *);
 
 /* The server has one account, of C's, in which there is 7. */
 
-deposit_result *deposit_1_svc(deposit_owner name, quad_t amount, struct svc_req *request)
+deposit_result *deposit_1_svc(char *name, quad_t amount, struct svc_req *request)
 {
     static deposit_result result;
 
@@ -32,7 +32,7 @@ deposit_result *deposit_1_svc(deposit_owner name, quad_t amount, struct svc_req 
     return &result;
 }
 
-withdraw_result *withdraw_1_svc(withdraw_owner name, quad_t amount, struct svc_req *request)
+withdraw_result *withdraw_1_svc(char *name, quad_t amount, struct svc_req *request)
 {
     static withdraw_result result = {.outcome = 2};
 
@@ -59,7 +59,7 @@ owner_result *owner_1_svc(double least, struct svc_req *request)
 
 static char *kept;
 
-void *note_1_svc(note_text text, struct svc_req *request)
+void *note_1_svc(char *text, struct svc_req *request)
 {
     free(kept);
     kept = strdup(text);
@@ -155,7 +155,7 @@ int main(int count, char **words)
         rich = owner_1(atof(words[4]), bank);
         puts(rich->owner_result_u.value ? *rich->owner_result_u.value : "nobody");
     } else if (!strcmp(words[3], "note")) {
-        clnt_call(bank, note, (xdrproc_t)xdr_note_text, (char *)&words[4], (xdrproc_t)xdr_void,
+        clnt_call(bank, note, (xdrproc_t)xdr_wrapstring, (char *)&words[4], (xdrproc_t)xdr_void,
                   NULL, none);
         noted = notes_1(bank);
         printf("%u: %s\n", noted->notes_result_u.value.value_len,

@@ -122,8 +122,10 @@ def test_another_version_of_rpc_is_refused_and_the_connection_goes_on(tcp: str) 
 
 def test_a_call_in_fragments_of_seven_octets_is_one_call(tcp: str) -> None:
     with raw(tcp) as sock:
-        sock.sendall(fragmented(call(7, 40), 7) + fragmented(call(8, 2), 7))
-        assert [received(sock), received(sock)] == [answer(7, 40), answer(8, 42)]
+        sock.sendall(fragmented(call(7, 40), 7) + fragmented(call(8, 2), 7)[:9])
+        assert received(sock) == answer(7, 40)
+        sock.sendall(fragmented(call(8, 2), 7)[9:])
+        assert received(sock) == answer(8, 42)
 
 
 def test_a_batch_is_answered_by_its_last_call_alone(tcp: str) -> None:

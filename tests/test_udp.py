@@ -147,7 +147,7 @@ def test_ids_start_anywhere_and_wrap(
         known.setattr("os.urandom", lambda size: b"\xff" * (size - 1) + b"\xfe")
         connection = ipckit.connect(Counting, foreign_server.address, connections=1)
     with connection as proxy:
-        for expected in (2**32 - 1, 0, 1):
+        for expected in (2**31 - 1, 0, 1):
             result = apart.submit(proxy.count, "x")
             (kind, identity, *_), source = foreign_server.receive_from()
             foreign_server.send_to(source, 1, identity, None, 5)
