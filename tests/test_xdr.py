@@ -77,10 +77,20 @@ class Mapped(TypedDict):
     b: str
 
 
+# Keys are any text, and none of it is run.
+Keyed = TypedDict("Keyed", {"class": Int32, "a-b": Int32, "x=exit(), y": Int32})
+
+
 @dataclass(kw_only=True, frozen=True)
 class Keyword:
     a: Int32
     b: Int32 = 2
+
+
+@dataclass(kw_only=True)
+class Sparse:
+    a: Int32 = 1
+    b: Int32
 
 
 @dataclass
@@ -159,6 +169,8 @@ FORMS: list[tuple[Any, Any, str]] = [
     (Square, Square(1.5), "3fc00000"),
     (Row, Row(1, True), "00000001 00000001"),
     (Mapped, {"a": 1, "b": "c"}, "00000001 00000001 63000000"),
+    (Keyed, {"class": 1, "a-b": 2, "x=exit(), y": 3}, "00000001 00000002 00000003"),
+    (Sparse, Sparse(b=2), "00000001 00000002"),
     (Keyword, Keyword(a=1), "00000001 00000002"),
     (Node, Node(1, Node(2)), "00000001 00000001 00000002 00000000"),
     (Tree, Tree(1, [Tree(2, [])]), "00000001 00000001 00000002 00000000"),
@@ -320,6 +332,11 @@ UNFIT: list[tuple[Any, Any, str]] = [
     (Answer, Reason(0, ""), r"0 is Value's, not Reason's at `\$.status`"),
     (Circle | Square, Circle("a"), r"expected `float`, got `str` at `\$.radius`"),  # type: ignore[arg-type]
     (decimal.Decimal, "1", "expected `Decimal`, got `str`"),
+    (
+        datetime.date,
+        datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC),
+        "expected `date`, got `datetime`",
+    ),
     (None, 1, "expected `None`, got `int`"),
 ]
 

@@ -6,13 +6,14 @@ that says two things at once.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import decimal
 import enum
 import inspect
 import typing
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from msgspec import Meta
 from msgspec import inspect as shapes
@@ -260,14 +261,14 @@ class _Reading:
                 f"{self._where}: XDR has no members that may be missing, as "
                 f"{found.kind.__name__} has; make them `T | None`"
             )
-        for one in info.fields:
+        for one in _in_order(info):
             found.fields.append((one.name, one.name, self.shape(one.type)))
 
     def _arm(self, found: Record, info: Any) -> Union | None:
         """Return the union of one arm that a class with a `Switch` is."""
         if isinstance(info, shapes.TypedDictType | shapes.NamedTupleType):
             return None
-        for place, one in enumerate(info.fields):
+        for place, one in enumerate(_in_order(info)):
             said = _said(one.type)
             if said is None:
                 continue
@@ -299,6 +300,18 @@ class _Reading:
         raise ContractError(
             f"{self._where}: {kind.__name__} is switched on what is no enum, bool, Int32 or UInt32"
         )
+
+
+def _in_order(info: Any) -> Sequence[shapes.Field]:
+    """Return the fields of a class as it declares them, where msgspec sorts them."""
+    kind = typing.get_origin(info.cls) or info.cls
+    if isinstance(info, shapes.TypedDictType):
+        names = list(kind.__annotations__)
+    elif dataclasses.is_dataclass(kind):
+        names = [one.name for one in dataclasses.fields(kind)]
+    else:
+        return cast("Sequence[shapes.Field]", info.fields)
+    return sorted(info.fields, key=lambda one: names.index(one.name))
 
 
 def _number(switch: Number | Boolean | Enumeration, value: Any, where: str) -> int:

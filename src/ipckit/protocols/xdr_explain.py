@@ -25,6 +25,7 @@ from ipckit.protocols.xdr_shapes import (
     Union,
     Void,
     Worded,
+    is_worded,
 )
 
 __all__ = ["explain"]
@@ -83,7 +84,7 @@ def _look(shape: Shape, value: Any, path: str) -> None:
             except msgspec.ValidationError as error:
                 raise _found(str(error), path) from None
         case Worded(kind=kind):
-            if not isinstance(value, kind):
+            if not is_worded(value, kind):
                 _expect(value, path, kind)
         case Void():
             _expect(value, path, type(None))

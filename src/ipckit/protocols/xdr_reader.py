@@ -398,10 +398,13 @@ class _Body(Body):
         return name
 
     def _record(self, shape: Record, values: Sequence[str]) -> str:
-        kind = self.source.name(shape.kind, "C")
-        if shape.named or shape.mapped:
-            values = [f"{f[0]}={v}" for f, v in zip(shape.fields, values, strict=True)]
-        return f"{kind}({', '.join(values)})"
+        names = [attribute for attribute, _, _ in shape.fields]
+        if shape.mapped:
+            # A TypedDict's keys are any text.
+            return f"{{{', '.join(f'{k!r}: {v}' for k, v in zip(names, values, strict=True))}}}"
+        if shape.named:
+            values = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+        return f"{self.source.name(shape.kind, 'C')}({', '.join(values)})"
 
     def _converted(self, value: str, annotation: Any) -> str:
         def convert(found: Any) -> Any:

@@ -5,6 +5,7 @@ A class has one node, so that a recursive type is a tree that leads back to itse
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ __all__ = [
     "children",
     "everything",
     "is_small_and_fixed",
+    "is_worded",
     "least_octets",
 ]
 
@@ -192,6 +194,13 @@ Shape = (
     | Checked
     | Worded
 )
+
+
+def is_worded(value: Any, kind: type) -> bool:
+    """Say whether a value crosses as the text of a kind; a datetime is no date, as in its text."""
+    if kind is datetime.date and isinstance(value, datetime.datetime):
+        return False
+    return isinstance(value, kind)
 
 
 def children(shape: Shape) -> Sequence[Shape]:

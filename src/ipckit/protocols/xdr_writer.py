@@ -34,6 +34,7 @@ from ipckit.protocols.xdr_shapes import (
     Void,
     Worded,
     is_small_and_fixed,
+    is_worded,
 )
 from ipckit.protocols.xdr_source import KEPT, PADDING, Body, Source
 
@@ -136,7 +137,7 @@ class _Module:
 
 def _text_of(value: Any, kind: type) -> str:
     """Return the text of a value that crosses as such; raises TypeError."""
-    if not isinstance(value, kind):
+    if not is_worded(value, kind):
         raise TypeError
     text: str = msgspec.to_builtins(value)
     return text
