@@ -8,7 +8,8 @@ import logging
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,8 @@ from datagram_relay import Relay
 from sunrpc_messages import marked, octets
 
 import ipckit
+from ipckit._contract import contract_of
+from ipckit.adapters.sunrpc import misfits
 from ipckit.testing.faces import FACES
 from ipckit.types import Int32
 
@@ -415,3 +418,56 @@ def test_a_policy_that_gives_no_reason_admits_nobody(face: Face, admit: Any) -> 
         pytest.raises(ipckit.AccessDenied, match=r"\(AUTH_FAILED\): it does not say why"),
     ):
         peer.add(1)
+
+
+class Sum(NamedTuple):
+    """A servant that is a tuple itself, and no row of servants."""
+
+    first: int
+
+    def plus(self, other: int) -> int:
+        return self.first + other
+
+
+def test_a_servant_may_be_a_tuple(face: Face) -> None:
+    with (
+        face.serve(Sum(2), "sunrpc://127.0.0.1:0") as server,
+        ipckit.connect(Sum, server.address) as peer,
+    ):
+        assert peer.plus(3) == 5
+
+
+@dataclass
+class Everybody:
+    """A policy without a hash."""
+
+    asked: int = 0
+
+    def __call__(self, _: object) -> None:
+        self.asked += 1
+
+
+def test_a_policy_may_be_any_callable(face: Face) -> None:
+    policy = Everybody()
+    with (
+        face.serve(Tally(), "sunrpc://127.0.0.1:0", admit=policy) as server,
+        ipckit.connect(Tally, server.address) as peer,
+    ):
+        assert peer.add(1) == policy.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [("program", "1"), ("program", True), ("program", -1), ("version", 2**32), ("version", 1.0)],
+)
+def test_a_hint_that_is_no_number_is_refused_at_both_ends(key: str, number: object) -> None:
+    class Misnumbered(Tally):
+        pass
+
+    ipckit.hint("sunrpc", **{"program": PROGRAM, key: number})(Misnumbered)
+    text = f"Misnumbered: {key}={number!r} is no number from 0 to 4294967295"
+    with pytest.raises(ipckit.ContractError, match=text):
+        ipckit.serve(Misnumbered(), "sunrpc://127.0.0.1:0")
+    with pytest.raises(ipckit.ContractError, match=text):
+        ipckit.connect(Misnumbered, "sunrpc://127.0.0.1:1")
+    assert text in [*misfits(contract_of(Misnumbered))]

@@ -153,7 +153,8 @@ def dispatcher_of(
     servant: object, contract: type | Sequence[type] | None, **options: Any
 ) -> Dispatcher:
     """Return the dispatcher of what `serve` was given: of several servants, the first's."""
-    servants = list(servant) if isinstance(servant, list | tuple) else [servant]
+    # A servant may itself be a tuple, as a NamedTuple is.
+    servants: list[Any] = [*servant] if type(servant) in (list, tuple) else [servant]  # type: ignore[misc]
     if not servants:
         raise ContractError("serve() was given no servant: the list is empty")
     given = list(contract) if isinstance(contract, list | tuple) else [contract] * len(servants)

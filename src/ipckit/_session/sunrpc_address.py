@@ -9,7 +9,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ipckit.errors import AddressError
+from ipckit.errors import AddressError, ContractError
 from ipckit.protocols.sunrpc import MECHANISM, PROGRAM, VERSION, AuthSys
 from ipckit.protocols.xdr_shapes import MOST
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Version",
     "credentials_in",
+    "hinted_numbers",
     "is_ours",
     "is_udp",
     "is_unplaced",
@@ -64,8 +65,11 @@ def placed(address: Address) -> Address:
 
 
 def version_of(contract: Contract, address: Address) -> Version:
-    """Return the numbers of a contract; raises AddressError where the address has others."""
-    hints = contract.hints.get(MECHANISM, {})
+    """Return the numbers of a contract.
+
+    Raises AddressError where the address has others, ContractError for hints that are no numbers.
+    """
+    hints = hinted_numbers(contract)
     said = numbers_in(address)
     hinted = Version(
         hints.get("program", said.program if said else PROGRAM),
@@ -77,6 +81,16 @@ def version_of(contract: Contract, address: Address) -> Version:
             "drop the numbers from the address, or give another contract"
         )
     return hinted
+
+
+def hinted_numbers(contract: Contract) -> dict[str, int]:
+    """Return the numbers that a contract hints at, by their keys; raises ContractError."""
+    hints = contract.hints.get(MECHANISM, {})
+    found = {key: hints[key] for key in ("program", "version") if key in hints}
+    for key, number in found.items():
+        if type(number) is not int or not 0 <= number <= MOST:
+            raise ContractError(f"{contract.name}: {key}={number!r} is no number from 0 to {MOST}")
+    return found
 
 
 def numbers_in(address: Address) -> Version | None:

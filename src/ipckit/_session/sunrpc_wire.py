@@ -78,10 +78,10 @@ def serving_wire(dispatcher: Dispatcher, address: Address, options: Options) -> 
         for name, number in numbers.items():
             entry = one.entries[name]
             where = f"{contract.name}.{name}"
-            entries[*version, number] = (
-                _server(entry.operation, where, framing, faults, options.admit),
-                entry,
+            operation = sunrpc.ServerOperation(
+                entry.operation, where, framing=framing, faults=faults, admit=options.admit
             )
+            entries[*version, number] = operation, entry
 
     def failure(identity: int, _: Fault) -> Out:
         return sunrpc.refusal(identity, Refusal(Accept.SYSTEM_ERR), framing)
@@ -111,17 +111,6 @@ def _client(
     return sunrpc.ClientOperation(
         operation, where, procedure, framing=framing, credentials=credentials, faults=faults
     )
-
-
-@remembered
-def _server(
-    operation: Operation,
-    where: str,
-    framing: sunrpc.Framing,
-    faults: bool,
-    admit: sunrpc.Admit | None,
-) -> sunrpc.ServerOperation:
-    return sunrpc.ServerOperation(operation, where, framing=framing, faults=faults, admit=admit)
 
 
 def _nothing(*_: object) -> Any:

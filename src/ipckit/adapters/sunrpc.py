@@ -25,6 +25,7 @@ from ipckit._session.datagram_server import DatagramServer
 from ipckit._session.server import StreamServer
 from ipckit._session.sunrpc_address import (
     Version,
+    hinted_numbers,
     is_ours,
     is_udp,
     is_unplaced,
@@ -196,10 +197,11 @@ def misfits(contract: Contract) -> Iterator[str]:
             sunrpc.ServerOperation(operation, f"{contract.name}.{name}", faults=is_ours(contract))
         except IpcError as error:
             yield str(error)
-    try:
-        sunrpc.procedure_numbers(contract)
-    except ContractError as error:
-        yield str(error)
+    for numbers in (hinted_numbers, sunrpc.procedure_numbers):
+        try:
+            numbers(contract)
+        except ContractError as error:
+            yield str(error)
 
 
 def explain(
