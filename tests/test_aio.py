@@ -8,6 +8,7 @@ import socket
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 import uvloop
 from aio_bank import (
@@ -316,14 +317,74 @@ async def test_serialize_runs_one_operation_at_a_time(address: str) -> None:
 
 @awaited
 async def test_one_call_more_than_may_run_is_answered_unavailable(address: str) -> None:
-    async with bank(address, limits=ipckit.Limits(in_flight=3)) as (servant, proxy):
+    servant = Bank()
+    async with (
+        aio.serve(servant, address, limits=ipckit.Limits(in_flight=3)) as server,
+        aio.connect(AsyncBank, server.address) as proxy,
+        aio.connect(AsyncBank, server.address) as other,
+    ):
         calls = [asyncio.ensure_future(proxy.hold(i)) for i in range(3)]
         await until(lambda: servant.running == 3)
         with pytest.raises(ipckit.Unavailable, match="3 calls"):
-            await proxy.add(1)
+            await other.add(1)
         servant.gate.set()
         assert await asyncio.gather(*calls) == [0, 1, 2]
+        assert await other.add(1) == 2
+
+
+@pytest.mark.parametrize("address", WIRES, indirect=True)
+@awaited
+async def test_all_calls_of_one_connection_run_however_many_come_at_once(address: str) -> None:
+    async with bank(address, limits=ipckit.Limits(in_flight=3)) as (servant, proxy):
+        calls = [asyncio.ensure_future(proxy.hold(i)) for i in range(5000)]
+        await until(lambda: servant.running == 3)
+        servant.gate.set()
+        assert await asyncio.gather(*calls) == [*range(5000)]
+        assert servant.most == 3
+
+
+@pytest.mark.parametrize("address", SOCKETS, indirect=True)
+@awaited
+async def test_no_notification_of_a_batch_is_lost(address: str) -> None:
+    async with bank(address, limits=ipckit.Limits(in_flight=1)) as (servant, proxy):
+        held = asyncio.ensure_future(proxy.hold(7))
+        await servant.begun.wait()
+        for value in range(5000):
+            await proxy.note(value)
+        servant.gate.set()
+        assert await held == 7
         assert await proxy.add(1) == 2
+        assert servant.noted == [*range(5000)]
+
+
+@pytest.mark.parametrize("address", SOCKETS, indirect=True)
+@awaited
+async def test_operations_call_their_caller_while_its_other_calls_wait(address: str) -> None:
+    limits = ipckit.Limits(in_flight=2)
+    async with (
+        aio.serve(Bank(), address, limits=limits) as server,
+        aio.connect(AsyncBank, server.address, servant=Teller()) as proxy,
+    ):
+        asked = [asyncio.ensure_future(proxy.ask_back(21)) for _ in range(3)]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        assert done[:2] == [42, 42]
+        assert done[2] == 42 or isinstance(done[2], ipckit.Unavailable)
+
+
+@awaited
+async def test_a_batch_whose_sender_closes_its_side_is_answered_whole(address: str) -> None:
+    servant = Bank()
+    async with aio.serve(servant, address, limits=ipckit.Limits(in_flight=1)) as server:
+        path = server.address.removeprefix("unix://")
+        reader, writer = await asyncio.open_unix_connection(path)
+        for identity in range(100):
+            writer.write(msgspec.msgpack.encode([0, identity, "hold", [identity]]))
+        writer.write_eof()
+        await servant.begun.wait()
+        servant.gate.set()
+        said = await reader.read()
+        assert said == b"".join(msgspec.msgpack.encode([1, i, None, i]) for i in range(100))
+        writer.close()
 
 
 @awaited

@@ -11,16 +11,15 @@ import asyncio
 import collections
 import contextvars
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit import _deadline
 from ipckit._dispatch import caller
 from ipckit._session.aio_channel import Caller
+from ipckit._session.aio_outbox import Outbox
 from ipckit._session.aio_stream import HIGH
 from ipckit._session.aio_watchdog import Watchdog
-from ipckit._session.aio_workers import post
 from ipckit._session.ending import again, expired, lost, poison_after_fork
 from ipckit._session.standard import Standard, failed
 from ipckit._session.wire import IDENTITIES
@@ -96,6 +95,8 @@ class AioLink:
         self._drained: list[asyncio.Future[None]] = []
         self._finished = False
         self._outbox: Outbox | None = None
+        self.held: collections.deque[Any] = collections.deque()
+        """Calls that wait for one to end, because as many of this link's run as may."""
         dispatcher = None if runner is None else runner.dispatcher
         self._standard = Standard(wire, limits, dispatcher, self._signals)
         self._entries: dict[Any, tuple[WireServerOperation, Start]] = {}
@@ -141,6 +142,9 @@ class AioLink:
             self._waiting[identity] = future, operation, until, seconds
             if until < self._timer_at:
                 self._arm(until, seconds)
+        if self.held:
+            # What holds them may be the operation that calls: its answer must be read.
+            self.stream.resume()
         if len(self._waiting) > self._sweep_at:
             self._sweep()
         return future
@@ -277,6 +281,8 @@ class AioLink:
         if message.id is None and found is None:
             self._signalled(message)
             return
+        if self.running >= self.limits.in_flight and found is not None and self._hold(message):
+            return
         try:
             if found is None:
                 self.send(self._standard.answer(message))
@@ -295,11 +301,31 @@ class AioLink:
         self.running += 1
         start(arguments, (message, operation), self._done)
 
+    def _hold(self, message: Any) -> bool:
+        """Keep a call until one ends and read no more; False where this side waits for the peer."""
+        if self._waiting:
+            # An operation may have called back: it ends only if its answer is read.
+            return False
+        self.stream.pause()
+        self.held.append(message)
+        return True
+
+    def _go_on(self) -> None:
+        """Handle what was held, as far as may run, and read again once nothing is held."""
+        while self.held and self.dead is None and self.running < self.limits.in_flight:
+            self._handle(self.held.popleft())
+        if not self.held:
+            if self._watchdog is not None:
+                self._watchdog.resumed()
+            self.drained()
+
     def _done(self, ticket: tuple[Any, Any], value: Any, fault: Fault | None) -> None:
         """Answer a request; called by the runner when the operation is over."""
         self.running -= 1
         if self.dead is not None:
             return
+        if self.held:
+            self.loop.call_soon(self._go_on, context=self.context.copy())
         request, operation = ticket
         if request.id is not None:
             try:
@@ -321,7 +347,7 @@ class AioLink:
             self._rest()
 
     def _rest(self) -> None:
-        if self.running or self.stream.backlog:
+        if self.running or self.held or self.stream.backlog:
             return
         if self.rested is not None:
             self.rested()
@@ -367,7 +393,7 @@ class AioLink:
             if not future.done():
                 future.set_result(None)
         self._drained.clear()
-        if not self._finished:
+        if not self._finished and not self.held:
             self.stream.resume()
         self._rest()
 
@@ -377,7 +403,8 @@ class AioLink:
         """Take the end of what the peer sends: None where it closed its side in good order."""
         if self.dead is not None or self._finished:
             return
-        if error is None and (self.running or self.stream.backlog) and self._watchdog is not None:
+        busy = self.running or self.held or self.stream.backlog
+        if error is None and busy and self._watchdog is not None:
             # It may have closed one direction only, and wait for its answers.
             self._finished = True
             self.stream.pause()
@@ -431,44 +458,6 @@ class AioLink:
             log.warning("%s: the peer does not take what was sent", self.name)
         self.close()
         await self.stream.ended()
-
-
-class Outbox:
-    """The signals on their way to one subscriber: bounded, and emitted from any thread.
-
-    The servant that emits never waits for a slow reader: what does not fit is dropped, and logged.
-    """
-
-    def __init__(self, link: AioLink, size: int) -> None:
-        self._link = link
-        self._size = size
-        self._queue: collections.deque[Out] = collections.deque()
-        self._thread = threading.get_ident()
-        self._woken = False
-        self.dropped = 0
-
-    def put(self, out: Out) -> None:
-        """Send one signal as soon as the peer takes it."""
-        if len(self._queue) >= self._size:
-            self.dropped += 1
-            log.warning("%s: a subscriber is too slow; %d dropped", self._link.name, self.dropped)
-            return
-        self._queue.append(out)
-        if threading.get_ident() == self._thread:
-            self.flush()
-        elif not self._woken:
-            self._woken = True
-            post(self._link.loop, self.flush)
-
-    def flush(self) -> None:
-        """Send until the kernel is full."""
-        self._woken = False
-        link = self._link
-        try:
-            while self._queue and link.dead is None and not link.stream.backlog:
-                link.send(self._queue.popleft())
-        except IpcError as error:
-            log.info("%s: a signal was not sent: %s", link.name, error)
 
 
 def _not_sent(name: str, seconds: float | None) -> IpcError:

@@ -95,7 +95,9 @@ class AioStreamServer:
 
     async def settle(self) -> None:
         """Return when every call that runs is answered and its answer taken."""
-        while busy := [link for link in self._links if link.running or link.stream.backlog]:
+        while busy := [
+            link for link in self._links if link.running or link.held or link.stream.backlog
+        ]:
             self._changed.clear()
             for link in busy:
                 link.rested = self._changed.set

@@ -52,6 +52,11 @@ class Watchdog:
             if self._begun_timer is None and self._request is not None:
                 self._begun_timer = self._later(self._request, self._look_begun)
 
+    def resumed(self) -> None:
+        """Count the time of a request from now on: it was this side that did not read."""
+        if self._begun_at is not None:
+            self._begun_at = _clock()
+
     def stalled(self) -> None:
         """Note that something waits to be taken by the peer."""
         if self._stalled_timer is None and self._request is not None:
@@ -76,7 +81,7 @@ class Watchdog:
         self._begun_timer = None
         if self._begun_at is None:
             return
-        left = self._begun_at + self._request - _clock()
+        left = self._request if self._link.held else self._begun_at + self._request - _clock()
         if left > 0:
             self._begun_timer = self._later(left, self._look_begun)
         else:

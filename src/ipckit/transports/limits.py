@@ -18,7 +18,8 @@ class Limits:
     connections: int = 1024
     """Connections a server holds at once; one more is closed at once."""
     in_flight: int = 1024
-    """Calls a server runs at once; one more is answered Unavailable."""
+    """Calls a server runs at once; one more is answered Unavailable, or, of asyncio, left unread
+    while as many of its own connection run."""
     idle: float | None = None
     """How long a server keeps a connection on which nothing arrives."""
     request: float | None = 30.0
