@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -11,7 +12,8 @@ import ipckit
 from ipckit._contract import contract_of
 from ipckit.cli import main
 from ipckit.contracts import x
-from ipckit.errors import ContractError, Fault, NotSupported
+from ipckit.errors import BadArguments, ContractError, Fault, NotSupported
+from ipckit.examples import simp as simp_module
 from ipckit.examples.simp import SIMP_VERSION, operands
 from ipckit.types import Int32
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ANYWHERE = "sunrpc://127.0.0.1:0"
+SIMP_X = Path(simp_module.__file__).with_suffix(".x")
 
 
 class Simp(SIMP_VERSION):
@@ -110,6 +113,16 @@ def test_a_servant_of_an_imported_contract_needs_no_annotations(
         ipckit.connect(SIMP_VERSION, server.address) as proxy,
     ):
         assert proxy.ADD(operands(x=40, y=2)) == 42
+
+
+def test_records_of_another_import_of_the_file_are_refused_with_the_reason() -> None:
+    loaded: type[SIMP_VERSION] = ipckit.load(SIMP_X).SIMP_VERSION
+    with (
+        ipckit.serve(Simp(), ANYWHERE) as server,
+        ipckit.connect(loaded, server.address) as proxy,
+        pytest.raises(BadArguments, match=r"`operands` of another class than .* `\$\.arg1`"),
+    ):
+        proxy.ADD(operands(x=40, y=2))
 
 
 def test_what_a_servant_raises_is_a_failure_without_words(simp: SIMP_VERSION) -> None:

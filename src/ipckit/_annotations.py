@@ -6,6 +6,7 @@ import collections.abc
 import datetime
 import decimal
 import inspect
+import re
 import sys
 import types
 import typing
@@ -53,6 +54,12 @@ _EXACT: Final[dict[Any, tuple[type, tuple[int, int] | None]]] = {
     Float64: (float, None),
 }
 # What crosses as itself, so that text is never taken for a time or for base64.
+# msgspec's message where it got an instance of a class, and no value of its own kinds.
+_OTHER_CLASS: Final = re.compile(
+    r"Expected `object`, got `(?!(null|bool|int|float|str|bytes|array|object|enum|datetime|date"
+    r"|time|timedelta|uuid|decimal|raw|ext)`)"
+)
+
 NATIVE: Final = (
     bytes,
     bytearray,
@@ -301,7 +308,7 @@ def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
         try:
             return convert(value)
         except (msgspec.ValidationError, RecursionError) as error:
-            raise MarshalError(f"{where}: {error}") from None
+            raise MarshalError(f"{where}: {_plainly(error)}") from None
 
     names: dict[str, Any] = {"check": check}
     exact = exactly("value", annotation, names)
@@ -313,7 +320,7 @@ def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
 
 def bad_arguments(error: Exception, names: Sequence[str]) -> BadArguments:
     """Return a BadArguments that says `$.name.field` where msgspec says `$[0].field`."""
-    text = str(error)
+    text = _plainly(error)
     before, mark, path = text.rpartition("`$")
     if mark and path.startswith("["):
         index, _, rest = path[1:].partition("]")
@@ -324,6 +331,15 @@ def bad_arguments(error: Exception, names: Sequence[str]) -> BadArguments:
         got = text.rpartition("got ")[2]
         return BadArguments(f"the operation takes {len(names)} arguments ({wanted}), got {got}")
     return BadArguments(text)
+
+
+def _plainly(error: Exception) -> str:
+    """Return what msgspec says, and why a record of the right name was none of the contract's."""
+    text = str(error)
+    if not _OTHER_CLASS.match(text):
+        return text
+    expected, at, path = text.partition(" - at ")
+    return f"{expected} of another class than the contract's; use the contract's own{at}{path}"
 
 
 def refuse_wrong(args: Any, shape: type[msgspec.Struct], names: Sequence[str]) -> None:
