@@ -456,6 +456,11 @@ def test_a_policy_may_be_any_callable(face: Face) -> None:
         assert peer.add(1) == policy.asked == 1
 
 
+def test_what_cannot_be_asked_is_no_policy() -> None:
+    with pytest.raises(ipckit.ContractError, match="admit= takes a function .*, not 1000"):
+        ipckit.serve(Tally(), "sunrpc://127.0.0.1:0", admit=1000)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("key", "number"),
     [("program", "1"), ("program", True), ("program", -1), ("version", 2**32), ("version", 1.0)],

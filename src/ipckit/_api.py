@@ -291,6 +291,8 @@ def served_at(text: str, dispatcher: Dispatcher, options: Options) -> tuple[Addr
         raise NotSupported(f"{address}: there is no place where {row.mechanism} servers are listed")
     if options.admit is not None and not can.admission:
         raise NotSupported(f"{address}: no {row.mechanism} call says who makes it; drop admit=")
+    if options.admit is not None and not callable(options.admit):
+        raise ContractError(f"admit= takes a function of who calls, not {options.admit!r}")
     return address, adapter
 
 

@@ -366,6 +366,6 @@ def _async_contract(source: Any) -> Contract:
             raise ContractError(
                 f"{contract.name}.{operation.attribute or operation.name}: "
                 "a contract of ipckit.aio is awaited: make it async def, or write the class with "
-                "`ipckit export --to python --async`"
+                "`ipckit export --to python --async`, of an .x file `ipckit import --async`"
             )
     return contract

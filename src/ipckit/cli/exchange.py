@@ -47,7 +47,10 @@ def add(commands: Commands) -> None:
         run_import,
         "write contract files (OpenRPC, .x of Sun RPC) as Python modules",
         details="Several files are written each to a module of its name, into the folder of -o.",
-        examples=[f"{_EXPORTED} && ipckit import contract.json -o contract.py"],
+        examples=[
+            "ipckit recipe simp.x --copy . && ipckit import simp.x -o simp.py",
+            f"{_EXPORTED} && ipckit import contract.json -o contract.py",
+        ],
     )
     parser.add_argument("targets", metavar="FILE", nargs="+")
     parser.add_argument(
