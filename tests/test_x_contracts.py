@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import pytest
@@ -24,7 +24,9 @@ from ipckit.contracts.modules import contracts
 from ipckit.errors import ContractError, NotSupported
 from ipckit.examples.calculator import Calculator
 from ipckit.protocols.xdr import codec_of
+from ipckit.types import Int32
 
+T = TypeVar("T")
 GOLDEN = Path(__file__).parent / "golden"
 each_of_debian = pytest.mark.parametrize("path", DEBIAN, ids=lambda path: path.stem)
 
@@ -202,6 +204,24 @@ class Awkward:
 
 def test_procedures_may_be_called_as_the_members_of_a_result_are(tmp_path: Path) -> None:
     compiled(x.text(Awkward), tmp_path)
+
+
+@dataclass
+class Labelled(Generic[T]):
+    label: str
+    content: T
+
+
+class Shelf:
+    def put(self, number: Labelled[Int32]) -> Labelled[str]:
+        raise NotImplementedError
+
+
+def test_a_generic_class_is_a_struct_for_each_type_it_is_of(tmp_path: Path) -> None:
+    written = x.text(Shelf)
+    assert "struct Labelled_Int32 {\n    string label<>;\n    int content;\n};" in written
+    assert "struct Labelled_str {\n    string label<>;\n    string content<>;\n};" in written
+    compiled(written, tmp_path)
 
 
 def test_rpcgen_and_a_c_compiler_take_a_contract_of_ours(tmp_path: Path) -> None:

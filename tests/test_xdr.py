@@ -8,7 +8,7 @@ import enum
 import math
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 import msgspec
 import pytest
@@ -18,6 +18,8 @@ from xdr_every import Absent, Angular, Answer, Colour, Maybe, Nothing, Reason, R
 from ipckit.errors import ContractError, LimitExceeded, MarshalError, NotSupported, ProtocolError
 from ipckit.protocols.xdr import Switch, cases, codec_of
 from ipckit.types import Float32, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64
+
+T = TypeVar("T")
 
 
 class Level(enum.Enum):
@@ -85,6 +87,11 @@ Keyed = TypedDict("Keyed", {"class": Int32, "a-b": Int32, "x=exit(), y": Int32})
 class Keyword:
     a: Int32
     b: Int32 = 2
+
+
+@dataclass
+class Box(Generic[T]):
+    value: T
 
 
 @dataclass(kw_only=True)
@@ -170,6 +177,8 @@ FORMS: list[tuple[Any, Any, str]] = [
     (Row, Row(1, True), "00000001 00000001"),
     (Mapped, {"a": 1, "b": "c"}, "00000001 00000001 63000000"),
     (Keyed, {"class": 1, "a-b": 2, "x=exit(), y": 3}, "00000001 00000002 00000003"),
+    (Box[Int32], Box(2), "00000002"),
+    (Box[Box[str]], Box(Box("a")), "00000001 61000000"),
     (Sparse, Sparse(b=2), "00000001 00000002"),
     (Keyword, Keyword(a=1), "00000001 00000002"),
     (Node, Node(1, Node(2)), "00000001 00000001 00000002 00000000"),

@@ -248,7 +248,7 @@ class _Reading:
         found.mapped = isinstance(info, shapes.TypedDictType)
         names = [f.name for f in info.fields]
         if not found.mapped:
-            parameters = inspect.signature(info.cls).parameters
+            parameters = inspect.signature(found.maker).parameters
             if set(names) - set(parameters):
                 odd = (set(names) - set(parameters)).pop()
                 raise NotSupported(
@@ -282,11 +282,11 @@ class _Reading:
                 found.fields[0] = (one.name, one.name, switch)
             values = tuple(_number(switch, value, self._where) for value in said)
             return Union(switch, [Arm(found, values or None, held=True)])
-        for name, annotation in _class_variables(found.kind):
+        for name, annotation in _class_variables(found.maker):
             inner = shapes.type_info(annotation)
             if _said(inner) is not None:
                 switch = self._switch(self.shape(inner), found.kind)
-                value = _number(switch, getattr(found.kind, name), self._where)
+                value = _number(switch, getattr(found.maker, name), self._where)
                 return Union(switch, [Arm(found, (value,))])
         return None
 

@@ -162,7 +162,7 @@ def _look_at_record(shape: Record, value: Any, path: str) -> None:
     """Look at a record, and at those that it leads to where they make a list."""
     seen: set[int] = set()
     while True:
-        _expect(value, path, dict if shape.mapped else shape.kind)
+        _expect(value, path, dict if shape.mapped else shape.maker)
         fields = shape.fields[:-1] if shape.chain else shape.fields
         _look_at_fields(fields, value, path, mapped=shape.mapped)
         if not shape.chain:
@@ -190,7 +190,7 @@ def _member(value: Any, name: str, path: str, *, mapped: bool) -> Any:
 
 
 def _look_at_union(shape: Union, value: Any, path: str) -> None:
-    arm = next((arm for arm in shape.arms if type(value) is arm.record.kind), None)
+    arm = next((arm for arm in shape.arms if type(value) is arm.record.maker), None)
     if arm is None:
         wanted = " | ".join(type_name(arm.record.kind) for arm in shape.arms)
         raise _found(f"expected `{wanted}`, got `{type_name(type(value))}`", path)

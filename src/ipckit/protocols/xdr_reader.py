@@ -404,7 +404,7 @@ class _Body(Body):
             return f"{{{', '.join(f'{k!r}: {v}' for k, v in zip(names, values, strict=True))}}}"
         if shape.named:
             values = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
-        return f"{self.source.name(shape.kind, 'C')}({', '.join(values)})"
+        return f"{self.source.name(shape.maker, 'C')}({', '.join(values)})"
 
     def _converted(self, value: str, annotation: Any) -> str:
         def convert(found: Any) -> Any:

@@ -6,6 +6,7 @@ A class has one node, so that a recursive type is a tree that leads back to itse
 from __future__ import annotations
 
 import datetime
+import typing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,6 +137,11 @@ class Record:
     chain: bool = False
     octets: int | None = None
     fields: list[tuple[str, str, Shape]] = field(default_factory=list)
+
+    @property
+    def maker(self) -> Any:
+        """The class of its values: that of `Box[int]` is Box."""
+        return typing.get_origin(self.kind) or self.kind
 
 
 @dataclass(eq=False, slots=True)

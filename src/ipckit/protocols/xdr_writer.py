@@ -342,7 +342,7 @@ class _Body(Body):
 
     def _record(self, shape: Record, value: str) -> None:
         name = self.kept(value)
-        kind = "dict" if shape.mapped else self.source.name(shape.kind, "C")
+        kind = "dict" if shape.mapped else self.source.name(shape.maker, "C")
         self.require(f"type({name}) is {kind}")
         self._fields(shape, name, 0)
 
@@ -357,7 +357,7 @@ class _Body(Body):
         claimed = [n for arm in shape.arms if arm.values is not None for n in arm.values]
         for place, arm in enumerate(shape.arms):
             word = "elif" if place else "if"
-            kind = self.source.name(arm.record.kind, "C")
+            kind = self.source.name(arm.record.maker, "C")
             with self.block(f"{word} type({name}) is {kind}:"):
                 self._arm(shape, arm, name, tuple(claimed))
                 self.flush()
@@ -380,7 +380,7 @@ class _Body(Body):
 
     def chain(self, shape: Record) -> None:
         """Write a list of records that each point to the next; one that has no end is refused."""
-        kind = self.source.name(shape.kind, "C")
+        kind = self.source.name(shape.maker, "C")
         *_, (last, _, _) = shape.fields
         self.line("seen, steps, turn = None, 0, 1")
         with self.block("while True:"):

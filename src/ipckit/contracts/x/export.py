@@ -480,6 +480,6 @@ def _switch(shape: Union) -> str:
     for arm in shape.arms:
         if arm.held:
             return arm.record.fields[0][1]
-    hints = typing.get_type_hints(shape.arms[0].record.kind, include_extras=True)
+    hints = typing.get_type_hints(shape.arms[0].record.maker, include_extras=True)
     named = (name for name, kind in hints.items() if typing.get_origin(kind) is typing.ClassVar)
     return next(named, "tag")
