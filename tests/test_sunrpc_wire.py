@@ -457,7 +457,7 @@ def test_a_policy_may_be_any_callable(face: Face) -> None:
 
 
 def test_what_cannot_be_asked_is_no_policy() -> None:
-    with pytest.raises(ipckit.ContractError, match="admit= takes a function .*, not 1000"):
+    with pytest.raises(ipckit.ContractError, match=r"admit= takes a function .*, not 1000"):
         ipckit.serve(Tally(), "sunrpc://127.0.0.1:0", admit=1000)  # type: ignore[arg-type]
 
 
