@@ -333,6 +333,30 @@ class Calls:
     def each(self, call: Callable[[int], int]) -> None: ...
 
 
+class Leaf(msgspec.Struct, tag=True):
+    value: Int32
+
+
+class Branch(msgspec.Struct, tag=True):
+    left: Leaf | Branch
+    right: Leaf | Branch
+
+
+class Branches:
+    def count(self, tree: Leaf | Branch) -> Int32:
+        raise NotImplementedError
+
+
+@dataclass
+class Folder:
+    folders: dict[str, Folder]
+
+
+class Folders:
+    def root(self) -> Folder:
+        raise NotImplementedError
+
+
 class Anything:
     def put(self, value: Any) -> None: ...
 
@@ -362,6 +386,8 @@ class Nothing:
         (Signals, "Signals.changed: Sun RPC has no signals"),
         (References, "References.find: the result: Sun RPC has no references"),
         (Nothing, "Nothing.put: parameter 'value': None alone is no argument"),
+        (Branches, "Branches.count: parameter 'tree': count_tree would stand inside itself"),
+        (Folders, "Folders.root: the result: Folder would stand inside itself"),
     ],
 )
 def test_what_xdr_cannot_say_is_refused_by_name(contract: type, reason: str) -> None:

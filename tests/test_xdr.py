@@ -477,6 +477,36 @@ def test_records_inside_records_are_bounded() -> None:
         codec.decode(codec.encode(deep(11)), nesting=10)
 
 
+class Leaf(msgspec.Struct, tag=True):
+    value: Int32
+
+
+class Branch(msgspec.Struct, tag=True):
+    left: Leaf | Branch
+    right: Leaf | Branch
+
+
+def branched(depth: int) -> Leaf | Branch:
+    found: Leaf | Branch = Leaf(1)
+    for _ in range(depth - 1):
+        found = Branch(found, Leaf(0))
+    return found
+
+
+def test_records_inside_arms_of_unions_are_bounded() -> None:
+    codec = codec_of(Leaf | Branch)
+    assert codec.decode(codec.encode(branched(10)), nesting=9) == branched(10)
+    with pytest.raises(LimitExceeded, match="nested deeper"):
+        codec.decode(codec.encode(branched(11)), nesting=9)
+
+
+def test_an_array_of_what_holds_itself_in_an_arm_is_counted_by_the_least_arm() -> None:
+    codec = codec_of(list[Leaf | Branch])
+    assert codec.decode(codec.encode([branched(1), branched(3)])) == [branched(1), branched(3)]
+    with pytest.raises(ProtocolError, match="a count of 3 is more than 16 octets hold"):
+        codec.decode(bytes.fromhex("00000003 00000000 00000001 00000000 00000001"))
+
+
 def test_what_no_stack_holds_is_refused_both_ways() -> None:
     octets = bytes.fromhex("00000000 00000001") * 100_000
     with pytest.raises(LimitExceeded):

@@ -11,6 +11,7 @@ import datetime
 import decimal
 import enum
 import inspect
+import math
 import typing
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
@@ -41,6 +42,7 @@ from ipckit.protocols.xdr_shapes import (
     children,
     everything,
     least_octets,
+    reckon,
 )
 from ipckit.protocols.xdr_types import IN_XDR
 
@@ -91,6 +93,7 @@ def record(kind: Any, fields: Sequence[tuple[str, str, Any]], where: str) -> Rec
     found = Record(kind)
     for attribute, name, annotation in fields:
         found.fields.append((attribute, name, shape_of(annotation, f"{where}: {name!r}")))
+    reckon(found)
     return found
 
 
@@ -366,18 +369,21 @@ def _worded(info: Any) -> Shape:
 def _finished(root: Shape, where: str) -> Shape:
     """Mark what is recursive; refuse what has no end, and what has no octets to count."""
     for node in everything(root):
-        if isinstance(node, Record):
+        if isinstance(node, Record | Union):
             node.recursive = any(node is inner for c in children(node) for inner in everything(c))
+        if isinstance(node, Record):
             last = node.fields[-1][2] if node.fields else None
             # The arm of a union has a discriminant before it, so it is no plain list.
             node.chain = isinstance(last, Optional) and last.item is node
-            if node.recursive:
-                least_octets(node, where)
+    reckon(root)
     for node in everything(root):
+        if isinstance(node, Record) and node.recursive and node.octets == math.inf:
+            name = type_name(node.kind)
+            raise ContractError(
+                f"{where}: {name} holds itself without end; make it {name} | None or a list"
+            )
         counted = isinstance(node, Items) and node.least != node.most
-        if (counted or isinstance(node, Pairs)) and not sum(
-            least_octets(inner, where) for inner in children(node)
-        ):
+        if (counted or isinstance(node, Pairs)) and not sum(map(least_octets, children(node))):
             raise NotSupported(f"{where}: an array {_UNCOUNTED}")
     return root
 

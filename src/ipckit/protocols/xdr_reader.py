@@ -157,7 +157,7 @@ class _Module:
             if isinstance(shape, Record) and shape.chain:
                 body.chain(shape)
             else:
-                if isinstance(shape, Record) and shape.recursive:
+                if isinstance(shape, Record | Union) and shape.recursive:
                     body.line("if z < 1: raise deep()")
                     body.line("z -= 1")
                 value = body.inside(shape)
@@ -231,7 +231,7 @@ class _Body(Body):
 
     def value(self, shape: Shape) -> str:
         """Read a type here, or by a function of its own."""
-        named = isinstance(shape, Record) and shape.recursive
+        named = isinstance(shape, Record | Union) and shape.recursive
         if named or (self.crowded and isinstance(shape, _LARGE)):
             self.flush()
             name = self.source.fresh()

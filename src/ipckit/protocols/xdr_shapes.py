@@ -6,12 +6,10 @@ A class has one node, so that a recursive type is a tree that leads back to itse
 from __future__ import annotations
 
 import datetime
+import math
 import typing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-
-from ipckit._annotations import type_name
-from ipckit.errors import ContractError
 
 if TYPE_CHECKING:
     import enum
@@ -40,6 +38,7 @@ __all__ = [
     "is_small_and_fixed",
     "is_worded",
     "least_octets",
+    "reckon",
 ]
 
 FEW: Final = 12
@@ -128,6 +127,7 @@ class Record:
 
     `named` says that the class is called with keywords, `mapped` that its values are dicts. A
     `recursive` record leads back to itself; one whose last field is a pointer to it is a `chain`.
+    `octets` are what it takes at least, infinity before that is reckoned and where it has no end.
     """
 
     kind: Any
@@ -135,7 +135,7 @@ class Record:
     mapped: bool = False
     recursive: bool = False
     chain: bool = False
-    octets: int | None = None
+    octets: float = math.inf
     fields: list[tuple[str, str, Shape]] = field(default_factory=list)
 
     @property
@@ -158,10 +158,11 @@ class Arm:
 
 @dataclass(eq=False, slots=True)
 class Union:
-    """A discriminated union."""
+    """A discriminated union; one that is `recursive` leads back to itself."""
 
     switch: Number | Boolean | Enumeration
     arms: list[Arm]
+    recursive: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -256,34 +257,38 @@ def _numbers(shape: Shape) -> int:
     return FEW + 1
 
 
-def least_octets(shape: Shape, where: str = "", inside: tuple[Any, ...] = ()) -> int:
-    """Return how many octets a value takes at least; raises ContractError if it has no end."""
+def least_octets(shape: Shape) -> float:
+    """Return how many octets a value takes at least; infinity where it has no end."""
     match shape:
         case Number(code=code):
             return 8 if code in "qQd" else 4
         case Opaque(least=least, most=most):
             return (least + 3) // 4 * 4 + (4 if least != most else 0)
         case Items(item=item, least=least, most=most):
-            inner = least_octets(item, where, inside) if least else 0
-            return least * inner + (4 if least != most else 0)
+            inside = least * least_octets(item) if least else 0
+            return inside + (4 if least != most else 0)
         case Void():
             return 0
         case Checked(item=item):
-            return least_octets(item, where, inside)
+            return least_octets(item)
         case Row(items=items):
-            return sum(least_octets(item, where, inside) for item in items)
-        case Record(kind=kind, fields=fields):
-            if shape.octets is not None:
-                return shape.octets
-            if shape in inside:
-                raise ContractError(
-                    f"{where}: {type_name(kind)} holds itself without end; make it "
-                    f"{type_name(kind)} | None or a list"
-                )
-            nested = (*inside, shape)
-            shape.octets = sum(least_octets(inner, where, nested) for _, _, inner in fields)
-            return shape.octets
+            return sum(map(least_octets, items))
+        case Record(octets=octets):
+            return octets
         case Union(arms=arms):
-            octets = (least_octets(arm.record, where, inside) - 4 * arm.held for arm in arms)
-            return 4 + min(octets)
+            return 4 + min(least_octets(arm.record) - 4 * arm.held for arm in arms)
     return 4
+
+
+def reckon(root: Shape) -> None:
+    """Note in each record how many octets it takes at least."""
+    records = [node for node in everything(root) if isinstance(node, Record)]
+    # One that holds itself in an arm of a union takes what its other arms do: more is known of it
+    # each time, until nothing changes.
+    changed = True
+    while changed:
+        changed = False
+        for one in reversed(records):
+            octets = sum(least_octets(inner) for _, _, inner in one.fields)
+            if octets != one.octets:
+                one.octets, changed = octets, True

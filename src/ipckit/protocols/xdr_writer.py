@@ -198,7 +198,7 @@ class _Body(Body):
 
     def value(self, shape: Shape, value: str) -> None:
         """Write a type here, or by a function of its own."""
-        named = isinstance(shape, Record) and shape.recursive
+        named = isinstance(shape, Record | Union) and shape.recursive
         if named or (self.crowded and isinstance(shape, _LARGE)):
             self.flush()
             self.line(f"{self._module.function(shape)}({value}, w)")

@@ -279,7 +279,8 @@ class _File:
             case Opaque():
                 return f"opaque {name}{self._size(shape, said)}{_least(shape)}"
             case Items(item=item):
-                kind = self._pointed(item, suggested, where, said and said.item())
+                make = self._held if shape.least == shape.most else self._pointed
+                kind = make(item, suggested, where, said and said.item())
                 return f"{kind} {name}{self._size(shape, said)}{_least(shape)}"
             case Optional(item=item):
                 kind = self._pointed(item, suggested, where, said and said.optional())
@@ -294,7 +295,7 @@ class _File:
                 return "void"
             case Number(low=low, high=high) if low is not None:
                 return f"{self._simple(shape, suggested, where)} {name}  /* {low} to {high} */"
-        return f"{self._simple(shape, suggested, where)} {name}"
+        return f"{self._held(shape, suggested, where)} {name}"
 
     def _size(self, shape: Text | Opaque | Items, said: Said | None) -> str:
         bound = said and said.bound()
@@ -311,6 +312,15 @@ class _File:
             self._constants[key] = name = self._free(unspelled(said.name, CONSTANTS))
             self._values.append((behind.node.lineno, f"const {name} = {shown};"))
         return self._constants[key]
+
+    def _held(self, shape: Shape, suggested: str, where: str, said: Said | None = None) -> str:
+        kind = self._simple(shape, suggested, where, said)
+        if kind in self._open:
+            raise NotSupported(
+                f"{where}: {kind} would stand inside itself, which C does by a pointer alone; "
+                "make that member `T | None`, or a list of T"
+            )
+        return kind
 
     def _pointed(self, item: Shape, suggested: str, where: str, said: Said | None) -> str:
         kind = self._simple(item, suggested, where, said)
