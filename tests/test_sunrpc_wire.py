@@ -476,3 +476,29 @@ def test_a_hint_that_is_no_number_is_refused_at_both_ends(key: str, number: obje
     with pytest.raises(ipckit.ContractError, match=text):
         ipckit.connect(Misnumbered, "sunrpc://127.0.0.1:1")
     assert text in [*misfits(contract_of(Misnumbered))]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A record that cannot be changed, and looks at its octets as it is made."""
+
+    number: Int32
+    content: bytes
+
+    def __post_init__(self) -> None:
+        assert self.content
+
+
+@ipckit.hint("sunrpc", program=PROGRAM, version=5)
+class Book:
+    def page(self, size: Int32) -> Page:
+        return Page(7, b"x" * size)
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_record_that_ends_in_octets_is_made_whole(face: Face, size: int) -> None:
+    with (
+        ipckit.serve(Book(), "sunrpc://127.0.0.1:0") as server,
+        face.connect(Book, server.address) as peer,
+    ):
+        assert peer.page(size) == Page(7, b"x" * size)

@@ -202,7 +202,7 @@ class ClientOperation:
         self._parameters = arguments_codec(operation, where)
         self._faults = faults
         self._value = result_codec(operation, f"{where}: the result", faults=faults)
-        self._put = ending(self._value.shape)
+        self._put = ending(self._value.shape, Returned)
         # The shortcut: a reply that came whole and alone is read in one typed step.
         lone = self._lone_datagram if framing is datagram else self._lone_record
         self.decode: Callable[[Any], Any] = lone if bounded(operation.result) else _no_shortcut
@@ -314,7 +314,7 @@ class ServerOperation:
         self._framing = framing
         self._arguments = arguments_codec(operation, where)
         self._decode = self._arguments.decode
-        self._put = ending(self._arguments.shape)
+        self._put = ending(self._arguments.shape, operation.arguments)
         self._faults = faults
         self._raises = typed_exceptions(operation)
         self._value = result_codec(operation, f"{where}: the result", faults=faults)

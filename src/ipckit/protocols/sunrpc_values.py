@@ -130,23 +130,28 @@ def decoded(
     return codec.decode(data + tail, message.start, nesting)
 
 
-def ending(shape: Shape) -> Callable[[Any, bytes], Any] | None:
-    """Return how the last octets of a value are put into it, if it ends in plain octets."""
+def ending(shape: Shape, own: type) -> Callable[[Any, bytes], Any] | None:
+    """Return how the last octets of a value are put into it, if it ends in plain octets.
+
+    `own` is a class of ours: only such are filled in afterwards, since one of the contract may be
+    frozen, or look at its fields as it is made.
+    """
     match shape:
-        case Opaque(kind=kind, least=0, most=most) if kind is bytes and most == MOST:
+        case Opaque() if _is_plain(shape):
             return lambda _, tail: tail
-        case Record(fields=[*_, (name, _, inner)]) if _is_tail(inner):
-            return lambda value, tail: _put(value, name, tail)
-        case Union(arms=[Arm(record=Record(kind=kind, fields=[(name, _, inner)])), *_]):
-            if kind is Returned and _is_tail(inner):
-                return lambda value, tail: (
-                    _put(value, name, tail) if isinstance(value, Returned) else None
-                )
+        case (
+            Record(kind=kind, fields=[*_, (name, _, inner)])
+            | Union(arms=[Arm(record=Record(kind=kind, fields=[*_, (name, _, inner)])), *_])
+        ) if kind is own and _is_plain(inner):
+            return lambda value, tail: _put(value, name, tail) if isinstance(value, own) else None
     return None
 
 
-def _is_tail(shape: Shape) -> bool:
-    return isinstance(shape, Opaque) and ending(shape) is not None
+def _is_plain(shape: Shape) -> bool:
+    match shape:
+        case Opaque(kind=kind, least=0, most=most):
+            return kind is bytes and most == MOST
+    return False
 
 
 def _put(value: Any, name: str, tail: bytes) -> Any:
