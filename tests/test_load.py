@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +63,20 @@ def test_a_loaded_contract_is_called(address: str) -> None:
 def test_a_file_that_says_the_same_is_the_same_module() -> None:
     assert ipckit.load(SIMP) is simp
     assert ipckit.load(str(SIMP)) is simp
+
+
+def test_threads_that_load_one_file_have_one_whole_module(tmp_path: Path) -> None:
+    (tmp_path / "it.x").write_text("".join(f"const C{n} = {n};\n" for n in range(2000)))
+    begin = threading.Barrier(4)
+
+    def load() -> int:
+        begin.wait(50)
+        last: int = ipckit.load(tmp_path / "it.x").C1999
+        return last
+
+    with ThreadPoolExecutor(4) as threads:
+        loaded = [threads.submit(load) for _ in range(4)]
+        assert [one.result() for one in loaded] == [1999] * 4
 
 
 def test_a_file_that_changed_is_a_module_beside_the_first(tmp_path: Path) -> None:

@@ -167,6 +167,23 @@ def test_without_the_text_of_a_module_values_speak_for_themselves() -> None:
     assert "const" not in written
 
 
+NOWHERE = """
+import msgspec
+class Left(msgspec.Struct, tag=True):
+    a: int
+class Right(msgspec.Struct, tag=True):
+    b: int
+class Sides:
+    def sum(self, side: Left | Right) -> int: ...
+"""
+
+
+def test_a_union_of_no_module_is_named_by_its_place() -> None:
+    module: dict[str, Any] = {"__name__": "no module of this name"}
+    exec(NOWHERE, module)  # noqa: S102  (our own text)
+    assert "union sum_side switch (int tag) {" in x.text(module["Sides"])
+
+
 def test_names_that_python_needs_come_back_as_they_were(tmp_path: Path) -> None:
     written = x.text(*contracts_of(NAMES).values())
     (tmp_path / "names.x").write_text(written)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import os
@@ -19,25 +20,29 @@ if TYPE_CHECKING:
 
 __all__ = ["contracts", "module"]
 
+_lock: Final = threading.Lock()
+
 
 def module(text: str, path: str | os.PathLike[str]) -> ModuleType:
     """Return the module of a text that we made of the file at that path."""
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     # Annotations are resolved through sys.modules by the name of their module.
     name = f"ipckit.loaded:{Path(path).absolute()}:{digest[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = spec_from_loader(name, _Loader(text), origin=str(path))
-    assert spec is not None
-    found = module_from_spec(spec)
-    found.__file__ = str(path)
-    sys.modules[name] = found
-    try:
-        exec(compile(text, f"<{path}>", "exec"), vars(found))  # noqa: S102  (our own text)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return found
+    # No other thread is given a module that is still being made.
+    with _lock:
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = spec_from_loader(name, _Loader(text), origin=str(path))
+        assert spec is not None
+        found = module_from_spec(spec)
+        found.__file__ = str(path)
+        sys.modules[name] = found
+        try:
+            exec(compile(text, f"<{path}>", "exec"), vars(found))  # noqa: S102  (our own text)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return found
 
 
 def contracts(module: ModuleType) -> dict[str, type]:

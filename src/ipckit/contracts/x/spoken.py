@@ -147,7 +147,7 @@ def constant_of(kind: Any, name: str) -> Said | None:
 def union_of(kinds: tuple[Any, ...]) -> str:
     """Return what the module of a union's arms calls their union, if it has a name."""
     module = sys.modules.get(kinds[0].__module__)
-    for name, value in vars(module or object()).items():
+    for name, value in vars(module).items() if module else ():
         is_union = typing.get_origin(value) in (typing.Union, types.UnionType)
         found = typing.get_args(value) if is_union else (value,)
         if (
