@@ -89,6 +89,13 @@ class Keyword:
     b: Int32 = 2
 
 
+class Named(msgspec.Struct, tag=True):
+    """Its case is a number by name, where the switch is a plain one."""
+
+    kind: Annotated[Int32, cases(Kind.DATA, Kind.EXEC)]
+    size: Int32
+
+
 @dataclass
 class Box(Generic[T]):
     value: T
@@ -177,6 +184,7 @@ FORMS: list[tuple[Any, Any, str]] = [
     (Row, Row(1, True), "00000001 00000001"),
     (Mapped, {"a": 1, "b": "c"}, "00000001 00000001 63000000"),
     (Keyed, {"class": 1, "a-b": 2, "x=exit(), y": 3}, "00000001 00000002 00000003"),
+    (Named, Named(2, 3), "00000002 00000003"),
     (Box[Int32], Box(2), "00000002"),
     (Box[Box[str]], Box(Box("a")), "00000001 61000000"),
     (Sparse, Sparse(b=2), "00000001 00000002"),

@@ -326,7 +326,7 @@ def _number(switch: Number | Boolean | Enumeration, value: Any, where: str) -> i
     elif isinstance(switch, Boolean) == isinstance(value, bool) and isinstance(value, int):
         low, high = (0, 1) if isinstance(switch, Boolean) else _RANGES[switch.code]
         if low <= value <= high:
-            return value
+            return int(value)
     raise ContractError(f"{where}: {value!r} is no case of {_switch_name(switch)}")
 
 
