@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 pytest_plugins = ["ipckit.testing.plugin"]
+
+
+def _let_coverage_survive_forks() -> None:
+    """Hold coverage's lock through each fork: a child has nobody who would ever release it.
+
+    It is registered before anything of ours is imported: held last, and released first.
+    """
+    if "coverage" in sys.modules and (coverage := sys.modules["coverage"].Coverage.current()):
+        collector = coverage._collector
+        os.register_at_fork(
+            before=collector.lock_data,
+            after_in_parent=collector.unlock_data,
+            after_in_child=collector.unlock_data,
+        )
+
+
+_let_coverage_survive_forks()
 
 
 @pytest.fixture

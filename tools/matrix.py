@@ -1,4 +1,4 @@
-"""Run every test under coverage in .venv, conformance and recipes on the other Pythons too.
+"""Run the tests under coverage in .venv, then conformance and recipes on every Python.
 
 What is run on every Python waits for its peers more than it computes, so that runs side by side.
 
@@ -25,13 +25,13 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 SHARED = ("tests/test_conformance.py", "tests/test_recipes.py")
 """What every Python runs."""
 PYTEST = ("-m", "pytest", "-q", "--maxfail=20", "--durations=20")
-COVERED = ("-m", "coverage", "run", *PYTEST)
 ALONE = (
     ("-m", "coverage", "erase"),
-    (*COVERED, "tests", *(f"--ignore={file}" for file in SHARED)),
+    ("-m", "coverage", "run", *PYTEST, "tests", *(f"--ignore={file}" for file in SHARED)),
+    ("-m", "coverage", "combine", "--quiet"),
+    ("-m", "coverage", "report"),
 )
 """What runs on one Python only, with nothing beside it: it holds the tests of time."""
-REPORT = (("-m", "coverage", "combine", "--quiet"), ("-m", "coverage", "report"))
 LONGEST = 2400
 """Seconds that a command may take: one that hangs ends here, and says where it was."""
 
@@ -42,7 +42,7 @@ def main() -> int:
     # The bench's peers, and what fuzzes, are there where everything is.
     extras = ("test", "bench", "fuzz")
     alone = Leg(own, environment.base_interpreter(), ".venv", ALONE, extras)
-    legs = [replace(alone, commands=((*COVERED, *SHARED),))]
+    legs = [replace(alone, commands=((*PYTEST, *SHARED),))]
     absent = []
     for version in SUPPORTED:
         if version == own:
@@ -57,11 +57,9 @@ def main() -> int:
         for result, output in pool.map(Leg.run_quietly, legs):
             print(output, end="", flush=True)
             results.append(result)
-    legs = [alone, *legs, replace(alone, commands=REPORT)]
-    results.append(legs[-1].run())
     required = os.environ.get("IPCKIT_REQUIRE") == "all"
     print()
-    for leg, result in zip(legs, results, strict=True):
+    for leg, result in zip([alone, *legs], results, strict=True):
         print(f"Python {leg.version}: {result or 'passed'}")
     for version in absent:
         print(f"Python {version}: no interpreter found{', and one is required' * required}")
