@@ -241,10 +241,19 @@ def test_a_program_that_dies_leaves_its_last_words(run: Run) -> None:
 
 async def threads_ended(before: set[threading.Thread]) -> None:
     """Return when the library's new threads, and those they ask the loop for, have ended."""
-    while ours := [t for t in set(threading.enumerate()) - before if t.name.startswith("ipckit")]:
-        for thread in ours:
-            await asyncio.to_thread(thread.join)
+    while our_threads(before):
+        for thread in our_threads(before):
+            if thread.is_alive():  # and not just about to start
+                await asyncio.to_thread(thread.join)
         await asyncio.sleep(0)
+    # One that ended before it was looked for may have asked the loop for another.
+    await asyncio.sleep(0)
+    if our_threads(before):
+        await threads_ended(before)
+
+
+def our_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [t for t in set(threading.enumerate()) - before if t.name.startswith("ipckit")]
 
 
 def test_a_cancelled_connect_leaves_nothing(run: Run) -> None:
