@@ -26,10 +26,12 @@ class Peer:
 PEERS = (
     Peer("bc", "bc", "a calculator asked at its prompt"),
     Peer("dc", "dc", "a calculator with no prompt, in reverse Polish"),
+    Peer("g++", "g++", "compiles the CORBA peers"),
     Peer("gcc", "gcc", "compiles the C libraries that are called in process"),
     Peer("gdb", "gdb", "a machine interface and a pager, asked at its prompt"),
     Peer("jq", "jq", "a coprocess that answers line by line only when told to"),
     Peer("less", "less", "a screen that keys turn the pages of"),
+    Peer("libomniorb4-dev", "/usr/include/omniORB4/CORBA.h", "CORBA clients and servers in C++"),
     Peer(
         "libtirpc-dev",
         "/usr/include/tirpc/rpc/rpc.h",
@@ -42,6 +44,9 @@ PEERS = (
         "MessagePack-RPC over a pipe, a Unix socket and TCP, both ways; runs the Lua client",
     ),
     Peer("nodejs", "node", "runs the JavaScript clients"),
+    Peer("omniidl", "omniidl", "makes C++ of .idl files, with omniorb's own back end"),
+    Peer("omniorb", "catior", "catior and nameclt, by which IORs and naming services are seen"),
+    Peer("omniorb-nameserver", "omniNames", "a naming service that is not in our wheel"),
     Peer("openbsd-inetd", "inetd", "echo and daytime over TCP, by `inetd -i CONFIGURATION`"),
     Peer("openssh-client", "ssh", "the terminal of a dialogue on another machine"),
     Peer("openssh-server", "sshd", "the other machine of a dialogue: key, password, refusals"),
