@@ -16,8 +16,20 @@ from msgspec import Meta
 from xdr_every import Absent, Angular, Answer, Colour, Maybe, Nothing, Reason, Round, Shape, There
 
 from ipckit.errors import ContractError, LimitExceeded, MarshalError, NotSupported, ProtocolError
-from ipckit.protocols.xdr import Switch, cases, codec_of
-from ipckit.types import Float32, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64
+from ipckit.protocols.xdr import codec_of
+from ipckit.types import (
+    Float32,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Switch,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+    cases,
+)
 
 T = TypeVar("T")
 

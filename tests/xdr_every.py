@@ -10,8 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from ipckit.protocols.xdr import Switch, cases
-from ipckit.types import Float32, Float64, Int32, Int64, UInt32, UInt64
+from ipckit.types import Float32, Float64, Int32, Int64, Switch, UInt32, UInt64, cases
 
 
 class Colour(enum.IntEnum):

@@ -4,12 +4,37 @@ A plain `int` is the widest integer of the wire and a plain `float` a double. Th
 annotations: values stay ordinary Python numbers and are checked against the range on both sides.
 
 `Pointer`, `Handle` and `array` say what only a C library asks; other wires carry the values alike.
+
+`Switch` and `cases` say which case of a discriminated union, as XDR and CORBA's IDL have it, a
+tagged Struct stands for. The union is the union of such arms, and each says first on what it
+stands:
+
+    class opened(msgspec.Struct, tag=True):              case NFS_OK: opaque handle<64>;
+        status: ClassVar[Switch[nfsstat]] = nfsstat.NFS_OK
+        handle: Annotated[bytes, Meta(max_length=64)]
+
+    class busy(msgspec.Struct, tag=True):                case NFS_BUSY: case NFS_AGAIN: int seconds;
+        status: Annotated[nfsstat, cases(nfsstat.NFS_BUSY, nfsstat.NFS_AGAIN)]
+        seconds: Int32
+
+    class gone(msgspec.Struct, tag=True):                case NFS_GONE: void;
+        status: ClassVar[Switch[nfsstat]] = nfsstat.NFS_GONE
+
+    class failed(msgspec.Struct, tag=True):              default: void;
+        status: Switch[nfsstat]
+
+    open_result = opened | busy | gone | failed          union open_result switch (nfsstat status)
+
+One case is a ClassVar with that value; several cases, or the default, are the arm's first field.
+Every arm has the same discriminant type, and a union of one arm is that arm alone. An arm may have
+any number of fields: they follow the discriminant. `tag=True` needs another `tag_field` where a
+member is called `type`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import Meta
 
@@ -22,18 +47,22 @@ __all__ = [
     "Int32",
     "Int64",
     "Pointer",
+    "Switch",
     "UInt8",
     "UInt16",
     "UInt32",
     "UInt64",
     "Width",
     "array",
+    "cases",
 ]
 
 T = TypeVar("T")
 
 IN_C: Final = "ipckit in C"
 """The key of what is said to C alone, in the `extra` of a Meta."""
+IN_UNION: Final = "ipckit in a union"
+"""The key of the cases that an arm of a union stands for, none for default, in such an `extra`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +108,14 @@ def array(length: int) -> Meta:
     if length < 1:
         raise ValueError(f"an array has at least one element, not {length}")
     return Meta(extra={IN_C: length})
+
+
+Switch = Annotated[T, Meta(extra={IN_UNION: ()})]
+"""What a union is switched on: a ClassVar for one case, a field for all that no other arm has."""
+
+
+def cases(*values: Any) -> Meta:
+    """Say that an arm stands for these values of the discriminant, which is its first field."""
+    if not values:
+        raise ValueError("an arm with several cases names them; Switch[...] is the default arm")
+    return Meta(extra={IN_UNION: values})

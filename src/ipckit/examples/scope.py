@@ -7,8 +7,7 @@ from enum import IntEnum
 from typing import Annotated, ClassVar, Final, Protocol, TypeAlias
 
 import ipckit
-from ipckit.protocols.xdr_types import Switch
-from ipckit.types import Int32, UInt32
+from ipckit.types import Int32, Switch, UInt32
 from msgspec import Meta, Struct
 
 

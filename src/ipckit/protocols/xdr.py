@@ -4,9 +4,10 @@
     octets = codec.encode([Point(1, 2)])
     points = codec.decode(octets)
 
-The forms of every type are in `xdr_types`. Both directions are functions that are generated once
-for a codec. Strict: padding is zero, a bool 0 or 1, an enum one of its members, and nothing follows
-the value; a length is held to its bound and to the octets that are left before memory is taken.
+The forms of every type are in `xdr_annotations`. Both directions are functions that are generated
+once for a codec. Strict: padding is zero, a bool 0 or 1, an enum one of its members, and nothing
+follows the value; a length is held to its bound and to the octets that are left before memory is
+taken.
 
 Limits: `nesting` records inside records, where a type holds itself. A record that ends in a pointer
 to its like is a list: its nodes are bounded by the octets of the message alone.
@@ -23,13 +24,12 @@ from ipckit.protocols.xdr_annotations import record, shape_of
 from ipckit.protocols.xdr_explain import explain
 from ipckit.protocols.xdr_reader import reader
 from ipckit.protocols.xdr_shapes import Items, Pairs, Record, Shape, everything
-from ipckit.protocols.xdr_types import Switch, cases
 from ipckit.protocols.xdr_writer import writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NESTING", "Codec", "Switch", "cases", "codec_of", "codec_of_fields"]
+__all__ = ["NESTING", "Codec", "codec_of", "codec_of_fields"]
 
 NESTING: Final = 100
 

@@ -1,4 +1,28 @@
-"""What the annotations of a contract are in XDR; the forms are in `xdr_types`.
+"""What the annotations of a contract are in XDR.
+
+Every type of RFC 4506 has one form in Python, and the codec reads that form from the annotations::
+
+    int, unsigned int             Int32, UInt32               from ipckit.types
+    hyper, unsigned hyper         Int64, UInt64               a plain int is a hyper
+    char, short (of rpcgen)       Int8, Int16, UInt8, UInt16  an int on the wire, its range checked
+    float, double                 Float32, Float64            a plain float is a double
+    bool, void                    bool, None
+    enum                          an IntEnum                  an Enum of no ints: numbered from 0
+    string s<8>, string s<>       Annotated[str, Meta(max_length=8)], str        UTF-8, octets count
+    opaque o<8>, opaque o<>       Annotated[bytes, Meta(max_length=8)], bytes
+    opaque o[8]                   Annotated[bytes, Meta(min_length=8, max_length=8)]
+    T a<8>, T a<>                 Annotated[list[T], Meta(max_length=8)], list[T]
+    T a[8]                        Annotated[list[T], Meta(min_length=8, max_length=8)]
+    T *p                          T | None
+    struct                        a dataclass or msgspec.Struct, its fields in order
+    typedef                       an alias: name = T
+
+A union is the union of its arms: tagged Structs, as at the top of `ipckit.types`. Its discriminant
+is an enum, a bool, Int32 or UInt32 (a plain int stands for Int32). Tagged Structs with no `Switch`
+are numbered by their int tags, or from 0 as written in the union.
+
+What C has no word for: a dict is an array of pairs without doubles, a set an array without doubles,
+a tuple a struct; Decimal, UUID, datetime, date, time and timedelta are strings, as in JSON.
 
 What XDR has no form for is refused here: NotSupported by type and remedy, ContractError for a union
 that says two things at once.
@@ -44,7 +68,7 @@ from ipckit.protocols.xdr_shapes import (
     least_octets,
     reckon,
 )
-from ipckit.protocols.xdr_types import IN_XDR
+from ipckit.types import IN_UNION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -339,8 +363,8 @@ def _switch_name(switch: Any) -> str:
 def _said(info: shapes.Type) -> tuple[Any, ...] | None:
     """Return the cases that a type is marked with: none for the default; None if it is not."""
     while isinstance(info, shapes.Metadata):
-        if info.extra and IN_XDR in info.extra:
-            return tuple(info.extra[IN_XDR])
+        if info.extra and IN_UNION in info.extra:
+            return tuple(info.extra[IN_UNION])
         info = info.type
     return None
 

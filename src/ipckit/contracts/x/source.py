@@ -39,8 +39,6 @@ _MODULES: Final = {
     "IntEnum": "enum",
     "Meta": "msgspec",
     "Struct": "msgspec",
-    "Switch": "ipckit.protocols.xdr_types",
-    "cases": "ipckit.protocols.xdr_types",
     "dataclass": "dataclasses",
     **dict.fromkeys(("Annotated", "ClassVar", "Final", "Protocol", "TypeAlias"), "typing"),
 }

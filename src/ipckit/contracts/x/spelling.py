@@ -11,7 +11,6 @@ from enum import IntEnum
 from typing import Final
 
 from ipckit import types as sized
-from ipckit.protocols import xdr_types
 
 __all__ = ["BUILTINS", "CONSTANTS", "FIELDS", "MEMBERS", "Scope", "unspelled"]
 
@@ -20,7 +19,7 @@ BUILTINS: Final = frozenset({"bool", "bytes", "list", "str"})
 _IMPORTED: Final = frozenset(
     {"Annotated", "ClassVar", "Final", "IntEnum", "Meta", "Protocol", "Struct", "TypeAlias"}
     | {"annotations", "builtins", "dataclass", "ipckit", "self"}
-    | {*sized.__all__, *xdr_types.__all__}
+    | {*sized.__all__}
 )
 FIELDS: Final = frozenset({*keyword.kwlist, *_IMPORTED, "__debug__"})
 """What no member, parameter or operation may be called."""
