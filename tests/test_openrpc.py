@@ -325,7 +325,7 @@ def test_python_text_gives_the_same_contract_back(written: Path, name: str) -> N
 def test_the_async_text_awaits_every_operation(written: Path) -> None:
     contract = contract_of(targets.load(f"{written}/everything_aio.py:Everything"))
     awaited = {o.name for o in contract.operations.values() if o.is_async}
-    assert awaited == {"get_unit", "get_serial", "plain", "go", "shapes", "times"}
+    assert awaited == {"get_unit", "get_serial", "plain", "go", "shapes", "times", "count"}
     assert "async def unit(self) -> str" in (written / "everything_aio.py").read_text()
 
 

@@ -87,7 +87,7 @@ def public_members(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def stream_item(annotation: Any) -> Any:
-    """Return T of `Iterator[T]`, `Iterable[T]` or `AsyncIterator[T]`, else None."""
+    """Return T of `Iterator[T]`, `AsyncIterator[T]` or a `Generator[T, ...]`, else None."""
     if typing.get_origin(annotation) in (
         collections.abc.Iterator,
         collections.abc.AsyncIterator,
@@ -97,8 +97,15 @@ def stream_item(annotation: Any) -> Any:
     return None
 
 
+def is_async_stream(annotation: Any) -> bool:
+    """Say whether an operation gives its results one by one to who awaits each."""
+    return typing.get_origin(annotation) is collections.abc.AsyncIterator
+
+
 def is_reference(annotation: Any) -> bool:
     """Say whether a type is itself a contract, so that it crosses as an object reference."""
+    if getattr(annotation, "_ipckit_opaque_", False):
+        return True
     return (
         isinstance(annotation, type)
         and annotation.__module__.partition(".")[0] not in sys.stdlib_module_names
@@ -172,8 +179,9 @@ def check_type(where: str, annotation: Any) -> None:
                 raise _refusal(where, inner.cls)
             if isinstance(inner, shapes.MemoryViewType | shapes.RawType | shapes.ExtType):
                 raise _refusal(where, annotation)
-        if not is_reference(annotation):
-            msgspec.msgpack.Decoder(annotation)
+        from ipckit._references import carried  # which needs this module
+
+        msgspec.msgpack.Decoder(carried(annotation))
     except ContractError:
         raise
     except NameError as error:
@@ -187,7 +195,7 @@ def check_default(where: str, annotation: Any, default: Any) -> None:
     if type(default) not in PLAIN or is_reference(annotation):
         return
     try:
-        converter(annotation, annotation)(default)
+        converter(annotation)(default)
     except msgspec.ValidationError as error:
         remedy = f"; annotate {type_name(annotation)} | None" if default is None else ""
         raise ContractError(
@@ -271,12 +279,12 @@ def exactly(value: str, annotation: Any, names: dict[str, Any]) -> str | None:
 
 def _is_taken_as_it_is(annotation: Any) -> bool:
     """Say whether msgspec takes an instance of a class without a look at its fields."""
-    if not isinstance(annotation, type) or _has_foreign_enum(annotation):
+    if not isinstance(annotation, type) or has_foreign_enum(annotation):
         return False
     return isinstance(shapes.type_info(annotation), shapes.DataclassType | shapes.StructType)
 
 
-def _has_foreign_enum(annotation: Any) -> bool:
+def has_foreign_enum(annotation: Any) -> bool:
     """Say whether an Enum is inside whose members are no ints or texts themselves."""
     return annotation not in PLAIN and any(
         isinstance(node, shapes.EnumType) and not issubclass(node.cls, int | str)
@@ -284,29 +292,39 @@ def _has_foreign_enum(annotation: Any) -> bool:
     )
 
 
-def converter(shape: Any, *annotations: Any) -> Callable[[Any], Any]:
-    """Return the function from an outgoing value to one of `shape`, which holds these types.
+def converter(annotation: Any) -> Callable[[Any], Any]:
+    """Return the function from an outgoing value to one of the type; references are not looked at.
 
     It raises msgspec.ValidationError or RecursionError.
     """
-
-    def convert(value: Any) -> Any:
-        return msgspec.convert(value, shape, builtin_types=NATIVE)
-
-    def convert_by_value(value: Any) -> Any:
-        return convert(msgspec.to_builtins(value, builtin_types=NATIVE))
-
     # A member of such an Enum is refused by convert, which wants its value.
-    return convert_by_value if any(map(_has_foreign_enum, annotations)) else convert
+    if has_foreign_enum(annotation):
+        return lambda value: convert(by_value(value), annotation)
+    return lambda value: convert(value, annotation)
+
+
+def convert(value: Any, shape: Any) -> Any:
+    """Return an outgoing value as one of `shape`; raises as what `converter` returns."""
+    return msgspec.convert(value, shape, builtin_types=NATIVE)
+
+
+def by_value(value: Any) -> Any:
+    """Return a value with the values of its Enums, and its records as maps."""
+    return msgspec.to_builtins(value, builtin_types=NATIVE)
 
 
 def checker(annotation: Any, where: str) -> Callable[[Any], Any]:
     """Return the function that checks an outgoing value of a type; it raises MarshalError."""
-    convert = converter(annotation, annotation)
+    from ipckit._references import carried, check_of  # which need this module
+
+    convert, refuse_others = converter(carried(annotation)), check_of(annotation)
 
     def check(value: Any) -> Any:
         try:
-            return convert(value)
+            converted = convert(value)
+            if refuse_others is not None:
+                refuse_others(converted, "$")
+            return converted
         except (msgspec.ValidationError, RecursionError) as error:
             raise MarshalError(f"{where}: {_plainly(error)}") from None
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from ipckit import _registry
+from ipckit._batch import Batch
 from ipckit._capabilities import check
 from ipckit._contract import Contract, contract_of
 from ipckit._deadline import DEFAULT_TIMEOUT
@@ -99,6 +100,14 @@ class Connection(Generic[T]):
     def call(self, name: str, *args: Any) -> Any:
         """Call an operation by its name, as the peer knows it, with untyped values."""
         return self._channel.call(name, list(args))
+
+    def batch(self) -> Batch:
+        """Return a `with` block whose calls leave in one message at its end.
+
+        Each call in it returns an Answer, which has the `result` after the block. Raises
+        NotSupported where the wire has no batches, or without a contract.
+        """
+        return Batch(self.contract, self._channel)
 
     def close(self) -> None:
         """Close the connection; once more does nothing."""

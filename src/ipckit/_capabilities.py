@@ -56,6 +56,8 @@ class Capabilities:
     oneway: bool = True
     signals: Literal["ordered", "best effort"] | None = "ordered"
     streams: bool = False
+    batch: bool = False
+    """Whether several calls can go in one message; see `Connection.batch`."""
     references: bool = False
     callbacks: bool = False
     discovery: bool | Literal["listed"] = True

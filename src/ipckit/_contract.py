@@ -31,10 +31,12 @@ from ipckit._annotations import (
     check_default,
     check_type,
     checker,
+    is_async_stream,
     public_members,
     stream_item,
     type_name,
 )
+from ipckit._references import carried
 from ipckit._signal import Signal
 from ipckit.errors import ContractError, Fault
 
@@ -177,6 +179,8 @@ class Contract:
     signals: Mapping[str, Any] = field(default_factory=dict)
     doc: str = ""
     hints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Any = field(default=None, repr=False, compare=False)
+    """The class it was read from, if it was."""
 
     def types(self) -> Iterator[tuple[str, Any]]:
         """Yield every type that crosses, with the words that say where: for errors and checks."""
@@ -243,6 +247,7 @@ def _contract_of(source: Any) -> Contract:
         signals,
         inspect.cleandoc(cls.__doc__ or "") if "__doc__" in vars(cls) else "",
         _inherited(cls)["hints"],
+        source,
     )
 
 
@@ -347,7 +352,7 @@ def _operation(cls: type, name: str, owner: type, variables: Mapping[Any, Any]) 
         bool(marks.get("oneway")),
         tuple(marks.get("raises", ())),
         marks["hints"],
-        inspect.iscoroutinefunction(served),
+        inspect.iscoroutinefunction(served) or is_async_stream(result),
     )
 
 
@@ -392,11 +397,12 @@ def arguments_struct(
     fields: list[Any] = []
     for index, parameter in enumerate(parameters):
         # Field names are positions, so that `$[0]` in an error can be told from a user's own text.
+        place = f"p{index}", carried(parameter.type)
         if parameter.default is MISSING:
-            fields.append((f"p{index}", parameter.type))
+            fields.append(place)
         else:
             default = functools.partial(_constant, parameter.default)
-            fields.append((f"p{index}", parameter.type, msgspec.field(default_factory=default)))
+            fields.append((*place, msgspec.field(default_factory=default)))
     for before, after in itertools.pairwise(parameters):
         if after.required and not before.required:
             raise ContractError(

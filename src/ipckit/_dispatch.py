@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import copy
 import dataclasses
+import functools
 import inspect
 import logging
 import threading
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ipckit import _contract
-from ipckit._annotations import NATIVE, bad_arguments, checker, exactly
+from ipckit._annotations import NATIVE, bad_arguments, checker, exactly, stream_item
 from ipckit._contract import Contract, Operation
 from ipckit._signal import BoundSignal
+from ipckit._streams import checked
 from ipckit.errors import ContractError, Fault, MarshalError, Unavailable, UnknownOperation
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Dispatcher:
     ) -> None:
         self.servant = servant
         self.contract = contract
-        self._loop = loop
+        self.loop = loop
         self.beside = tuple(beside)
         self._lock = threading.RLock() if serialize else None
         self._in_flight = in_flight
@@ -117,8 +119,19 @@ class Dispatcher:
 
     def _entry(self, operation: Operation) -> Entry:
         method = self._method(operation)
-        check = checker(operation.result, f"{self.contract.name}.{operation.name}: the result")
+        check = self._checker(operation)
         return Entry(operation, method, check, self._invoker(operation, method, check))
+
+    def _checker(self, operation: Operation) -> Callable[[Any], Any]:
+        """Return the check of a result; of a stream, what checks each item on its way."""
+        where = f"{self.contract.name}.{operation.name}"
+        item = stream_item(operation.result)
+        if item is None:
+            return checker(operation.result, f"{where}: the result")
+        check = checker(item, f"{where}: an item")
+        return lambda values: checked(
+            values, where, check, self._wait, functools.partial(self.fault, operation)
+        )
 
     def _method(self, operation: Operation) -> Callable[..., Any]:
         if operation.attribute is None:
@@ -184,7 +197,7 @@ class Dispatcher:
     def _wait(self, coroutine: Any) -> Any:
         import asyncio
 
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop or shared_loop()).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop or shared_loop()).result()
 
     def fault(self, operation: Operation, error: BaseException) -> Fault:
         """Return what leaves for what was raised; the traceback stays in the log."""

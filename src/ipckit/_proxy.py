@@ -15,13 +15,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ipckit import types
-from ipckit._annotations import MISSING, bad_arguments, callback_of, converter, exactly
+from ipckit._annotations import (
+    MISSING,
+    bad_arguments,
+    by_value,
+    callback_of,
+    convert,
+    exactly,
+    has_foreign_enum,
+    stream_item,
+)
 from ipckit._contract import Contract, Operation, Parameter
+from ipckit._references import check_of
 from ipckit._signal import BoundSignal
+from ipckit._streams import items
 from ipckit.errors import BadArguments, NotSupported, UnknownOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
     from typing import Protocol
 
@@ -150,6 +161,9 @@ def make_stub(
     name = operation.name if operation.name.isidentifier() else "operation"
     if keyword.iskeyword(name):
         name += "_"
+    if is_async and stream_item(operation.result) is not None:
+        namespace["_ipckit_perform"] = functools.partial(items, perform)
+        is_async = False  # it is not awaited, but iterated over
     source = (
         f"{'async ' if is_async else ''}def {name}({header}):\n"
         f"    return {'await ' if is_async else ''}_ipckit_perform({checked})\n"
@@ -177,20 +191,25 @@ def _compiled(source: str) -> CodeType:
 
 
 def _argument_checker(operation: Operation) -> Callable[[tuple[Any, ...]], Any]:
-    convert = converter(
-        operation.arguments,
-        *(p.type for p in operation.parameters if callback_of(p.type) is None),
-    )
-    names = [parameter.name for parameter in operation.parameters]
+    shape, parameters = operation.arguments, operation.parameters
+    names = [parameter.name for parameter in parameters]
+    enums = [
+        index
+        for index, p in enumerate(parameters)
+        if callback_of(p.type) is None and has_foreign_enum(p.type)
+    ]
+    references = [(i, fit) for i, p in enumerate(parameters) if (fit := check_of(p.type))]
     floats = [
         index
-        for index, p in enumerate(operation.parameters)
+        for index, p in enumerate(parameters)
         if p.type in (float, types.Float32, types.Float64)
     ]
 
     def check(values: tuple[Any, ...]) -> Any:
         try:
-            checked = convert(values)
+            checked = convert([*_with_values(values, enums)] if enums else values, shape)
+            for index, refuse_others in references:
+                refuse_others(getattr(checked, f"p{index}"), f"$[{index}]")
         except (msgspec.ValidationError, RecursionError) as error:
             raise bad_arguments(error, names) from None
         for index in floats:
@@ -200,3 +219,9 @@ def _argument_checker(operation: Operation) -> Callable[[tuple[Any, ...]], Any]:
         return checked
 
     return check
+
+
+def _with_values(values: tuple[Any, ...], enums: Sequence[int]) -> Iterator[Any]:
+    """Yield arguments, those with Enums by these values: msgspec takes no others in."""
+    for index, value in enumerate(values):
+        yield by_value(value) if index in enums else value

@@ -20,6 +20,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from ipckit._api import adapter_at, dispatcher_of, log_exposed, served_at
+from ipckit._batch import AioBatch
 from ipckit._contract import Contract, contract_of
 from ipckit._deadline import DEFAULT_TIMEOUT
 from ipckit._dispatch import Dispatcher, caller
@@ -142,6 +143,10 @@ class Connection(Generic[T]):
     async def call(self, name: str, *args: Any) -> Any:
         """Call an operation by its name, as the peer knows it, with untyped values."""
         return await self._opened().call(name, list(args))
+
+    def batch(self) -> AioBatch:
+        """Return an `async with` block whose calls leave in one message, as `Connection.batch`."""
+        return AioBatch(self.contract, self._opened())
 
     async def close(self) -> None:
         """Close the connection; once more does nothing."""

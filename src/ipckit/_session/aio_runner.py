@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ipckit._annotations import stream_item
 from ipckit._dispatch import Dispatcher, Entry
 from ipckit._session.aio_workers import Workers, post
 from ipckit.errors import Fault, Unavailable
@@ -51,6 +52,8 @@ class Runner:
     ) -> None:
         self.dispatcher = dispatcher
         self.loop = asyncio.get_running_loop()
+        for one in (dispatcher, *dispatcher.beside):
+            one.loop = self.loop
         self._in_flight = in_flight
         self._inline = inline
         self._turn = asyncio.Lock() if serialize else None
@@ -107,6 +110,8 @@ class Runner:
 
     def _start(self, entry: Entry, servant: object) -> Start:
         operation = entry.operation
+        if stream_item(operation.result) is not None:
+            return self._in_thread(entry)  # the adapter's own threads ask it for its items
         method = getattr(servant, operation.name, None)
         is_async = operation.is_async or inspect.iscoroutinefunction(method)
         if is_async or self._turn is not None:

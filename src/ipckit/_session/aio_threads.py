@@ -137,6 +137,12 @@ class ThreadChannel:
         """Call by name, without a contract."""
         return await self._run(self._channel.call, name, list(args))
 
+    @property
+    def batch(self) -> Callable[[Sequence[Any]], Awaitable[list[Any]]] | None:
+        """What sends several calls in one message, if the wire can."""
+        send = getattr(self._channel, "batch", None)
+        return None if send is None else lambda calls: self._run(send, calls)
+
     async def subscribe(
         self,
         contract: Contract,

@@ -15,7 +15,8 @@ import ipckit.aio
 from ipckit._contract import contract_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from ipckit._contract import Contract
@@ -38,6 +39,9 @@ class Client(Protocol):
 
     def call(self, name: str, *args: Any) -> Any:
         """Call by name."""
+
+    def batch(self) -> AbstractContextManager[Any]:
+        """Return a block of calls that leave together."""
 
     def close(self) -> None:
         """Close."""
@@ -144,6 +148,12 @@ class _AsyncioClient:
     def call(self, name: str, *args: Any) -> Any:
         return run(self.connection.call(name, *args))
 
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Any]:
+        block = self.connection.batch()
+        yield run(block.__aenter__())
+        run(block.__aexit__(None, None, None))
+
     def close(self) -> None:
         run(self.connection.close())
 
@@ -175,7 +185,8 @@ class _AsyncioProxy:
         operation = getattr(proxy, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            return run(_awaited(lambda: operation(*args, **kwargs)))
+            result = run(_awaited(lambda: operation(*args, **kwargs)))
+            return _items(result) if hasattr(result, "__anext__") else result
 
         return call
 
@@ -185,6 +196,20 @@ class _AsyncioProxy:
             setattr(self._connection.proxy, name, value)
         else:
             run(self._connection.call(f"set_{name}", value))
+
+
+def _items(values: AsyncGenerator[Any, None]) -> Iterator[Any]:
+    """Yield the items of an asynchronous stream; who closes this one closes that one."""
+    end = object()
+
+    async def next_or_end() -> Any:
+        return await anext(values, end)
+
+    try:
+        while (value := run(next_or_end())) is not end:
+            yield value
+    finally:
+        run(_awaited(values.aclose))
 
 
 class _AsyncioSignal:

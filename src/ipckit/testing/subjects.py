@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -301,6 +301,81 @@ class Callers:
         return depth if depth == 0 else 1 + ipckit.peer(Listener).deeper(depth - 1)
 
 
+class Account:
+    """What one object gives out and another is given: a reference."""
+
+    def __init__(self) -> None:
+        self._balance = 0
+
+    def deposit(self, amount: int) -> int:
+        """Add to the balance; return it."""
+        self._balance += amount
+        return self._balance
+
+
+class References:
+    """Operations that give and take objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: list[Account] = []
+
+    def open_account(self) -> Account:
+        """Return a new object."""
+        self._opened.append(Account())
+        return self._opened[-1]
+
+    def no_account(self) -> Account | None:
+        """Return none."""
+        return None
+
+    def accounts(self, count: int) -> list[Account]:
+        """Return several new ones."""
+        return [self.open_account() for _ in range(count)]
+
+    def pay(self, account: Account, amount: int) -> int:
+        """Call an object, the caller's or our own; return what it says."""
+        return account.deposit(amount)
+
+    def pay_all(self, accounts: list[Account], amount: int) -> list[int]:
+        """Call several."""
+        return [account.deposit(amount) for account in accounts]
+
+    def same(self, account: Account) -> Account:
+        """Return what was given."""
+        return account
+
+
+class Streams:
+    """Operations whose results come one by one."""
+
+    def countdown(self, start: int) -> Iterator[int]:
+        """Yield every integer from `start` down to one."""
+        yield from range(start, 0, -1)
+
+    def line(self, count: int) -> Iterator[Point]:
+        """Yield records."""
+        for x in range(count):
+            yield Point(x, x / 2)
+
+    def broken_off(self, after: int) -> Iterator[int]:
+        """Fail after some items."""
+        yield from range(after)
+        raise ZeroDivisionError("broken off")
+
+    def broken_item(self) -> Iterator[int]:
+        """Yield what the annotation does not allow."""
+        yield 1
+        yield "text"  # type: ignore[misc]
+
+    def endless(self, path: str) -> Iterator[int]:
+        """Never end, but leave a file when nobody reads on."""
+        try:
+            yield from itertools.count()
+        finally:
+            Path(path).touch()
+
+
 CONTRACTS: tuple[type, ...] = (
     Scalars,
     Widths,
@@ -327,6 +402,8 @@ CONTRACTS: tuple[type, ...] = (
     Attributes,
     Callbacks,
     Callers,
+    References,
+    Streams,
 )
 
 
@@ -372,6 +449,8 @@ class Subject(
     Attributes,
     Callbacks,
     Callers,
+    References,
+    Streams,
 ):
     """All contracts in one, for type checkers; `subject` gives the part that a wire carries."""
 
