@@ -7,10 +7,10 @@ a union `u` are Structs called `u_CASE`, and `u` is any of them.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
-from ipckit.contracts.python import INDENT, WIDTH, docstring, quoted
+from ipckit.contracts.layout import Page, hint, joined, line, signature, union_of
+from ipckit.contracts.python import INDENT, quoted
 from ipckit.contracts.x.names import SCALARS, Names
 from ipckit.contracts.x.spelling import CONSTANTS, FIELDS, MEMBERS, Scope
 from ipckit.contracts.x.syntax import (
@@ -29,8 +29,9 @@ from ipckit.contracts.x.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from ipckit.contracts.layout import Annotation
     from ipckit.contracts.x.tokens import Token
 
 __all__ = ["source"]
@@ -53,42 +54,25 @@ class _Module:
     def __init__(self, names: Names, *, is_async: bool) -> None:
         self._names = names
         self._start = "async def" if is_async else "def"
-        self._imports: dict[str, set[str]] = {}
-        self._scope = Scope(CONSTANTS)
+        self._page = Page(_MODULES, Scope(CONSTANTS))
         self._spelled: dict[str, str] = {}
-        self._aliased: dict[str, str] = {}
-        self._members: Mapping[str, object] = {}
         for part in names.definitions:
             if not isinstance(part, Passed):
-                self._spelled[part.name] = self._scope.spelled(part.name)
+                self._spelled[part.name] = self._page.scope.spelled(part.name)
 
     def text(self, title: str) -> str:
         """Return the whole module."""
-        blocks = [*self._blocks()]
-        body = ""
-        for before, (kind, lines) in zip([("", []), *blocks], blocks, strict=False):
-            flat = kind == before[0] and kind in ("const", "passed")
-            gap = "" if flat else "\n" if body and {kind, before[0]} <= _FLAT else "\n\n"
-            body += gap + "".join(f"{line}\n" for line in lines)
-        head = "\n\n".join(["from __future__ import annotations", *self._import_blocks()])
-        return f"{docstring(title)}\n\n{head}\n{body}"
+        return self._page.text(title, self._made())
 
-    def _blocks(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the kind and the lines of each definition, what it needs at once before it."""
-        made: list[tuple[str, str, list[str]]] = []
+    def _made(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Yield the kind, the name and the lines of each definition, what it needs before it."""
         for part in self._ordered():
             if isinstance(part, Passed):
-                made.append(("passed", "", [f"# %{_shown(part.text)}".rstrip()]))
+                yield "passed", "", [f"# %{_shown(part.text)}".rstrip()]
             elif isinstance(part, Program):
-                made += self._program(part)
+                yield from self._program(part)
             else:
-                made += self._definition(part)
-        for kind, name, lines in made:
-            if name in self._aliased:
-                alias = f"{self._aliased[name]}: {self._use('TypeAlias')} = {self._spelled[name]}"
-                lines = [*lines, *(["", ""] if kind == "class" else []), alias]
-                kind = "class" if kind == "class" else "alias"
-            yield kind, lines
+                yield from self._definition(part)
 
     def _ordered(self) -> Iterator[Definition | Passed]:
         """Yield the definitions in the file's order, as far as Python can have them in that."""
@@ -132,39 +116,22 @@ class _Module:
     def _is_constant(self, name: str) -> bool:
         return name in self._spelled and name not in self._names.types
 
-    def _import_blocks(self) -> Iterator[str]:
-        modules = sorted(self._imports, key=lambda name: (bool(self._imports[name]), name))
-        for standard in (True, False):
-            lines = [
-                f"from {module} import {', '.join(sorted(self._imports[module]))}"
-                if self._imports[module]
-                else f"import {module}"
-                for module in modules
-                if (module.partition(".")[0] in sys.stdlib_module_names) is standard
-            ]
-            if lines:
-                yield "\n".join(lines)
-
-    def _use(self, name: str) -> str:
-        self._imports.setdefault(_MODULES.get(name, "ipckit.types"), set()).add(name)
-        return name
-
     # Definitions
 
     def _definition(self, part: Definition) -> Iterator[tuple[str, str, list[str]]]:
-        self._members = {}
+        self._page.members = {}
         name = self._spelled[part.name]
         if isinstance(part, Const):
             text = quoted(part.value.text[1:-1])
             value = text if part.value.kind == "text" else self._number(part.value)
-            yield "const", part.name, [f"{name}: {self._use('Final')} = {value}"]
+            yield "const", name, [f"{name}: {self._page.use('Final')} = {value}"]
         elif isinstance(part, Typedef):
-            start = f"{name}: {self._use('TypeAlias')} = "
-            yield "alias", part.name, self._line(start, self._type(part.declaration))
+            start = f"{name}: {self._page.use('TypeAlias')} = "
+            yield "alias", name, line(start, self._type(part.declaration))
         elif isinstance(part, Enum):
-            yield "class", part.name, self._enum(part, name)
+            yield "class", name, self._enum(part, name)
         elif isinstance(part, Struct):
-            yield "class", part.name, self._struct(part, name)
+            yield "class", name, self._struct(part, name)
         elif isinstance(part, Union):
             yield from self._union(part, name)
 
@@ -172,7 +139,7 @@ class _Module:
         scope = Scope(MEMBERS)
         members = zip(part.members, self._names.members(part), strict=True)
         return [
-            f"class {name}({self._use('IntEnum')}):",
+            f"class {name}({self._page.use('IntEnum')}):",
             *(
                 f"{INDENT}{scope.spelled(member)} = "
                 + (_literal(said.value, value) if said.value is not None else str(value))
@@ -181,10 +148,10 @@ class _Module:
         ]
 
     def _struct(self, part: Struct, name: str) -> list[str]:
-        self._members = _spelled(part.members)
-        lines = [f"@{self._use('dataclass')}", f"class {name}:"]
-        for declared, member in zip(part.members, self._members, strict=True):
-            lines += self._line(f"{INDENT}{member}: ", self._type(declared))
+        self._page.members = _spelled(part.members)
+        lines = [f"@{self._page.use('dataclass')}", f"class {name}:"]
+        for declared, member in zip(part.members, self._page.members, strict=True):
+            lines += line(f"{INDENT}{member}: ", self._type(declared))
         return lines
 
     def _union(self, part: Union, name: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -194,37 +161,33 @@ class _Module:
         wanted = ("type", "arm", *(f"arm{n}" for n in range(len(used))))
         tag = next(name for name in wanted if name not in used)
         for arm in part.arms:
-            self._members = _spelled([part.discriminant, arm.declaration])
+            self._page.members = _spelled([part.discriminant, arm.declaration])
             label = arm.cases[0].text.strip("'").replace("-", "minus_") if arm.cases else "default"
             plain = label if label.replace("_", "a").isalnum() else f"x{ord(label):02x}"
-            arms.append(self._scope.spelled(f"{part.name}_{plain}"))
+            arms.append(self._page.scope.spelled(f"{part.name}_{plain}"))
             yield "class", "", self._arm(part, arm, arms[-1], tag)
-        self._members = {}
-        start = f"{name}: {self._use('TypeAlias')} = "
-        text = f"{start}{' | '.join(arms)}"
-        if len(text) > WIDTH:
-            inner = "\n".join(f"{INDENT}{'| ' if n else ''}{arm}" for n, arm in enumerate(arms))
-            text = f"{start}(\n{inner}\n)"
-        yield "alias", part.name, [text]
+        self._page.members = {}
+        start = f"{name}: {self._page.use('TypeAlias')} = "
+        yield "alias", name, [union_of(start, arms)]
 
     def _arm(self, part: Union, arm: Arm, name: str, tag: str) -> list[str]:
-        members = [*self._members]
+        members = [*self._page.members]
         tagged = "" if tag == "type" else f', tag_field="{tag}"'
-        lines = [f"class {name}({self._use('Struct')}, tag=True{tagged}):"]
+        lines = [f"class {name}({self._page.use('Struct')}, tag=True{tagged}):"]
         switched = self._names.discriminant(part)
         kind = self._plain(part.discriminant.type)
         said = [self._case(switched, case) for case in arm.cases]
         if len(said) == 1:
-            of = f"{self._use('ClassVar')}[{self._use('Switch')}[{kind}]]"
+            of = f"{self._page.use('ClassVar')}[{self._page.use('Switch')}[{kind}]]"
             lines.append(f"{INDENT}{members[0]}: {of} = {said[0]}")
         elif said:
-            self._use("cases")
-            of_cases = self._use("Annotated"), [kind, f"cases({', '.join(said)})"]
-            lines += self._line(f"{INDENT}{members[0]}: ", of_cases)
+            self._page.use("cases")
+            of_cases = self._page.use("Annotated"), [kind, f"cases({', '.join(said)})"]
+            lines += line(f"{INDENT}{members[0]}: ", of_cases)
         else:
-            lines.append(f"{INDENT}{members[0]}: {self._use('Switch')}[{kind}]")
+            lines.append(f"{INDENT}{members[0]}: {self._page.use('Switch')}[{kind}]")
         if not arm.declaration.is_void:
-            lines += self._line(f"{INDENT}{members[1]}: ", self._type(arm.declaration))
+            lines += line(f"{INDENT}{members[1]}: ", self._type(arm.declaration))
         return lines
 
     def _case(self, switched: Enum | str, case: Token) -> str:
@@ -242,20 +205,20 @@ class _Module:
     # Programs
 
     def _program(self, part: Program) -> Iterator[tuple[str, str, list[str]]]:
-        self._imports.setdefault("ipckit", set())
-        self._members = {}
+        self._page.use_module("ipckit")
+        self._page.members = {}
         name, number = self._spelled[part.name], self._number(part.number)
-        yield "const", part.name, [f"{name}: {self._use('Final')} = {number}"]
+        yield "const", name, [f"{name}: {self._page.use('Final')} = {number}"]
         for version in part.versions:
             wanted = version.name
             if wanted in self._spelled or wanted in self._versions_elsewhere(part):
                 wanted = f"{part.name}_{version.name}"
-            spelled = self._scope.spelled(wanted, public=True)
+            spelled = self._page.scope.spelled(wanted, public=True)
             hints = {"program": name, "version": str(self._names.number(version.number))}
             hints["program_name"] = quoted(part.name)
             if spelled != version.name:
                 hints["version_name"] = quoted(version.name)
-            yield "class", "", [*_hint("", hints), *self._version(version, spelled)]
+            yield "class", "", [*hint("", "sunrpc", hints), *self._version(version, spelled)]
 
     def _versions_elsewhere(self, part: Program) -> set[str]:
         return {
@@ -266,7 +229,7 @@ class _Module:
         }
 
     def _version(self, version: Version, name: str) -> list[str]:
-        lines = [f"class {name}({self._use('Protocol')}):"]
+        lines = [f"class {name}({self._page.use('Protocol')}):"]
         scope = Scope(FIELDS)
         operations = [scope.spelled(p.name, public=True) for p in version.procedures]
         for index, (procedure, operation) in enumerate(
@@ -275,33 +238,28 @@ class _Module:
             hints = {"procedure": str(self._names.number(procedure.number))}
             if operation != procedure.name:
                 hints["name"] = quoted(procedure.name)
-            self._members = dict.fromkeys(operations)
+            self._page.members = dict.fromkeys(operations)
             lines += [""] if index else []
-            lines += [*_hint(INDENT, hints), *self._operation(procedure, operation)]
+            lines += [*hint(INDENT, "sunrpc", hints), *self._operation(procedure, operation)]
         return lines
 
     def _operation(self, procedure: Procedure, name: str) -> list[str]:
         parameters = _spelled(procedure.arguments)
         typed = [
-            f"{parameter}: {_joined(self._type(declared))}"
+            f"{parameter}: {joined(self._type(declared))}"
             for parameter, declared in zip(parameters, procedure.arguments, strict=True)
         ]
-        result = _joined(self._type(procedure.result))
-        start = f"{INDENT}{self._start} {name}("
-        line = f"{start}{', '.join(['self', *typed])}) -> {result}: ..."
-        if len(line) <= WIDTH:
-            return [line]
-        inner = [f"{INDENT * 2}{parameter}," for parameter in ("self", *typed)]
-        return [start, *inner, f"{INDENT}) -> {result}: ..."]
+        result = joined(self._type(procedure.result))
+        return signature(f"{self._start} {name}", typed, result)
 
     # Types
 
-    def _type(self, declared: Declaration) -> str | tuple[str, list[str]]:
+    def _type(self, declared: Declaration) -> Annotation:
         """Return an annotation, or what it is made of where it may need several lines."""
         if declared.type == "opaque":
-            return self._sized(self._builtin("bytes"), declared)
+            return self._sized(self._page.builtin("bytes"), declared)
         if declared.type == "string":
-            return self._sized(self._builtin("str"), declared)
+            return self._sized(self._page.builtin("str"), declared)
         plain = self._plain(declared.type)
         if declared.form == "plain":
             return plain
@@ -309,16 +267,16 @@ class _Module:
             if not self._names.is_optional(declared.type):
                 return f"{plain} | None"
             # None in None has one value too few; RFC 4506 (4.19) says that T *p is T p<1>.
-            self._use("Annotated")
-            self._use("Meta")
-            return "Annotated", [f"{self._builtin('list')}[{plain}]", "Meta(max_length=1)"]
-        return self._sized(f"{self._builtin('list')}[{plain}]", declared)
+            self._page.use("Annotated")
+            self._page.use("Meta")
+            return "Annotated", [f"{self._page.builtin('list')}[{plain}]", "Meta(max_length=1)"]
+        return self._sized(f"{self._page.builtin('list')}[{plain}]", declared)
 
-    def _sized(self, text: str, declared: Declaration) -> str | tuple[str, list[str]]:
+    def _sized(self, text: str, declared: Declaration) -> Annotation:
         if declared.bound is None:
             return text
-        self._use("Annotated")
-        self._use("Meta")
+        self._page.use("Annotated")
+        self._page.use("Meta")
         size = self._number(declared.bound)
         least = f"min_length={size}, " if declared.form == "fixed" else ""
         return "Annotated", [text, f"Meta({least}max_length={size})"]
@@ -329,58 +287,27 @@ class _Module:
         if name in self._names.types:
             return self._defined(name)
         scalar = SCALARS[name]
-        return self._builtin("bool") if scalar == "bool" else self._use(scalar)
+        return self._page.builtin("bool") if scalar == "bool" else self._page.use(scalar)
 
     def _defined(self, name: str) -> str:
-        """Return how a type is called where a member of the class may have its name."""
-        spelled = self._spelled[name]
-        if spelled not in self._members:
-            return spelled
-        if name not in self._aliased:
-            self._aliased[name] = self._scope.spelled(f"_{spelled}")
-        return self._aliased[name]
-
-    def _builtin(self, name: str) -> str:
-        if name not in self._members:
-            return name
-        self._imports.setdefault("builtins", set())
-        return f"builtins.{name}"
+        return self._page.defined(self._spelled[name])
 
     def _number(self, word: Token) -> str:
         """Return a number as the file has it: by the constant's name where that is its own."""
         spelled = self._spelled.get(word.text, "")
-        if word.kind == "name" and self._is_constant(word.text) and spelled not in self._members:
+        if (
+            word.kind == "name"
+            and self._is_constant(word.text)
+            and spelled not in self._page.members
+        ):
             return spelled
         return _literal(word, self._names.number(word))
-
-    def _line(self, start: str, text: str | tuple[str, list[str]]) -> list[str]:
-        joined = _joined(text)
-        if isinstance(text, str) or len(start) + len(joined) <= WIDTH:
-            return [f"{start}{joined}"]
-        indent = " " * (len(start) - len(start.lstrip()))
-        inner = [f"{indent}{INDENT}{part}," for part in text[1]]
-        return [f"{start}{text[0]}[", *inner, f"{indent}]"]
-
-
-_FLAT: Final = {"const", "passed", "alias"}
-
-
-def _joined(text: str | tuple[str, list[str]]) -> str:
-    return text if isinstance(text, str) else f"{text[0]}[{', '.join(text[1])}]"
 
 
 def _spelled(declared: Iterable[Declaration]) -> dict[str, None]:
     """Return the names of members or parameters in their order."""
     scope = Scope(FIELDS)
     return {scope.spelled(d.name): None for d in declared if not d.is_void}
-
-
-def _hint(indent: str, keys: dict[str, str]) -> list[str]:
-    said = ['"sunrpc"', *(f"{key}={value}" for key, value in keys.items())]
-    line = f"{indent}@ipckit.hint({', '.join(said)})"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"{indent}@ipckit.hint(", *(f"{indent}{INDENT}{part}," for part in said), f"{indent})"]
 
 
 def _literal(word: Token, value: int) -> str:
