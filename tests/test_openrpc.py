@@ -380,3 +380,55 @@ def test_a_server_answers_its_document(scheme: str) -> None:
         answer = connection.call("rpc.discover")
         connection.close()
     assert answer == openrpc.document(contract_of(Adder))
+
+
+class Leaf:
+    def notify(self, value: int) -> None: ...
+
+
+class Branch:
+    """What refers to itself."""
+
+    grown = ipckit.Signal[int]()
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @name.setter
+    def name(self, value: str) -> None: ...
+
+    @property
+    def parent(self) -> Branch | None: ...
+
+    def branches(self, depth: int = 3) -> list[Branch]:
+        return []
+
+    @ipckit.oneway
+    def tell(self, leaf: Leaf) -> None: ...
+
+
+class Tree:
+    def root(self) -> Branch:
+        return Branch()
+
+
+def test_objects_that_are_referred_to_are_described_and_made_again() -> None:
+    document = openrpc.document(contract_of(Tree))
+    assert sorted(document["components"]["x-contracts"]) == ["Branch", "Leaf"]
+    again = openrpc.contract(document)
+    assert openrpc.document(again) == document
+    branch = contract_of(again.operations["root"].result)
+    assert str(branch.operations["branches"]) == "branches(depth: int = 3) -> list[Branch]"
+    assert branch.operations["tell"].oneway
+
+
+def test_the_python_text_has_a_class_for_each_object(tmp_path: Path) -> None:
+    (tmp_path / "tree.py").write_text(python.source(contract_of(Tree)))
+    tree = targets.load(f"{tmp_path}/tree.py:Tree")
+    assert openrpc.document(contract_of(tree)) == openrpc.document(contract_of(Tree))
+
+
+def test_an_object_that_no_document_describes_is_refused() -> None:
+    with pytest.raises(ContractError, match="an object of Nobody, whose contract is not in"):
+        openrpc.contract(with_schema({"x-contract": "Nobody"}))

@@ -77,10 +77,14 @@ class Types:
     """Reads the schemas of one document; a component becomes a class once, under its own name."""
 
     def __init__(
-        self, components: Mapping[str, Any], prefix: str = "#/components/schemas/"
+        self,
+        components: Mapping[str, Any],
+        prefix: str = "#/components/schemas/",
+        objects: Callable[[str], type | None] = lambda name: None,
     ) -> None:
         self._components = components
         self._prefix = prefix
+        self._objects = objects
         self._classes: dict[str, Any] = {}
         self._taken: set[str] = set()
         self._open: set[str] = set()
@@ -99,10 +103,13 @@ class Types:
         for word in sorted(_UNSAYABLE & schema.keys()):
             raise ContractError(f"{where}: no Python type says what {word!r} says")
         if "x-contract" in schema:
-            raise ContractError(
-                f"{where}: it refers to an object of {schema['x-contract']}, "
-                "whose contract is not in the document"
-            )
+            referred = self._objects(str(schema["x-contract"]))
+            if referred is None:
+                raise ContractError(
+                    f"{where}: it refers to an object of {schema['x-contract']}, "
+                    "whose contract is not in the document"
+                )
+            return referred
         for word in ("anyOf", "oneOf"):
             if word in schema:
                 return _union(

@@ -1,9 +1,10 @@
 """OpenRPC 1.3 documents (https://spec.open-rpc.org) of contracts, and contracts of documents.
 
-A contract has more to say than OpenRPC has words for, hence four extensions: `x-signals` of the
+A contract has more to say than OpenRPC has words for, hence five extensions: `x-signals` of the
 document; `x-attribute` of a method that reads or writes a property, `x-hints` of a method or the
-document, `x-stream` of a result. A one-way operation is a method without result. A declared
-exception is an error whose message is its name and whose component describes its fields.
+document, `x-stream` of a result, and the components `x-contracts`, in which the objects that are
+referred to are described as the document itself is. A one-way operation is a method without result.
+A declared exception is an error whose message is its name and whose component describes its fields.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from ipckit._annotations import MISSING, stream_item
-from ipckit._contract import Attribute, Contract, Operation, Parameter, arguments_struct
+from ipckit._contract import (
+    Attribute,
+    Contract,
+    Operation,
+    Parameter,
+    arguments_struct,
+    contract_of,
+)
+from ipckit._references import OPAQUE, carried
+from ipckit.contracts import objects
 from ipckit.contracts.annotations import UNREADABLE, Types, accepts_none, python_name
 from ipckit.contracts.schema import UNSAID, Schemas, plain_default
 from ipckit.errors import ContractError
@@ -37,16 +47,36 @@ def document(contract: Contract) -> dict[str, Any]:
     found: dict[str, Any] = {
         "openrpc": VERSION,
         "info": {"title": contract.name, "version": "0", **_text("description", contract.doc)},
-        "methods": [_method(o, schemas, codes) for o in contract.operations.values()],
+        **_members(contract, schemas, codes),
+    }
+    components = {"schemas": schemas.components, "x-contracts": _objects(schemas, codes)}
+    if any(components.values()):
+        found["components"] = {kind: part for kind, part in components.items() if part}
+    return found
+
+
+def _members(contract: Contract, schemas: Schemas, codes: dict[str, int]) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "methods": [_method(o, schemas, codes) for o in contract.operations.values()]
     }
     if contract.signals:
-        found["x-signals"] = [
+        members["x-signals"] = [
             {"name": name, "schema": schemas.schema(payload)}
             for name, payload in contract.signals.items()
         ]
-    found.update(_hints(contract.hints))
-    if schemas.components:
-        found["components"] = {"schemas": schemas.components}
+    return {**members, **_hints(contract.hints)}
+
+
+def _objects(schemas: Schemas, codes: dict[str, int]) -> dict[str, Any]:
+    """Return what the contracts of objects say that are referred to, by their names."""
+    found: dict[str, Any] = {}
+    while more := {n: c for n, c in schemas.contracts.items() if n not in found}:
+        for name, cls in more.items():
+            found[name] = {}
+            if not hasattr(cls, OPAQUE):
+                spoken = contract_of(cls)
+                found[name] |= _text("description", spoken.doc)
+                found[name] |= _members(spoken, schemas, codes)
     return found
 
 
@@ -137,6 +167,15 @@ class Info(msgspec.Struct):
     description: str = ""
 
 
+class Described(msgspec.Struct):
+    """What is said of an object that is referred to; nothing of one that nobody knows."""
+
+    methods: list[dict[str, Any]] = []
+    description: str = ""
+    signals: list[Descriptor] = msgspec.field(name="x-signals", default_factory=list)
+    hints: dict[str, dict[str, Any]] = msgspec.field(name="x-hints", default_factory=dict)
+
+
 class Document(msgspec.Struct):
     """An OpenRPC Object as far as a contract needs it."""
 
@@ -166,12 +205,12 @@ class Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._types = Types(document.components.get("schemas", {}))
+        self._classes: dict[str, type] = {}
+        self._types = Types(document.components.get("schemas", {}), objects=self._object)
 
     def contract(self) -> Contract:
         """Return the contract of the document."""
-        methods = [self._resolved(m, Method, "methods") for m in self._document.methods]
-        operations = {method.name: self._operation(method) for method in methods}
+        operations = self._operations(self._methods(self._document.methods))
         if not operations and not self._document.signals:
             raise ContractError("the document has no methods")
         attributes = {
@@ -184,10 +223,7 @@ class Reader:
             for operation in operations.values()
             if operation.attribute is not None and not operation.parameters
         }
-        signals = {
-            signal.name: self._types.annotation(signal.schema, f"x-signals {signal.name}")
-            for signal in self._document.signals
-        }
+        signals = self._signals(self._document.signals)
         info = self._document.info
         found = Contract(
             python_name(info.title),
@@ -200,6 +236,36 @@ class Reader:
         for where, annotation in found.types():
             _check(where, stream_item(annotation) or annotation)
         return found
+
+    def _object(self, name: str) -> type | None:
+        """Return the class of an object that is referred to, if the document describes it."""
+        described = self._document.components.get("x-contracts", {}).get(name)
+        if described is None or name in self._classes:
+            return self._classes.get(name)
+        part = _shaped(described, Described, f"x-contracts {name}")
+        spelled = python_name(name)
+        if not part.methods:
+            made = self._classes[name] = objects.opaque(spelled)
+            return made
+        methods = self._methods(part.methods)
+        made = self._classes[name] = objects.promised(spelled, [m.name for m in methods])
+        operations = self._operations(methods)
+        signals = self._signals(part.signals)
+        objects.describe(made, operations.values(), signals, part.description, part.hints)
+        contract_of(made)
+        return made
+
+    def _methods(self, described: list[dict[str, Any]]) -> list[Method]:
+        return [self._resolved(method, Method, "methods") for method in described]
+
+    def _operations(self, methods: list[Method]) -> dict[str, Operation]:
+        return {method.name: self._operation(method) for method in methods}
+
+    def _signals(self, described: list[Descriptor]) -> dict[str, Any]:
+        return {
+            signal.name: self._types.annotation(signal.schema, f"x-signals {signal.name}")
+            for signal in described
+        }
 
     def _operation(self, method: Method) -> Operation:
         parameters = [self._parameter(method, param) for param in method.params]
@@ -263,7 +329,7 @@ class Reader:
 def _check(where: str, annotation: Any) -> None:
     """Raise ContractError for a type that no value can be read as."""
     try:
-        msgspec.msgpack.Decoder(annotation)
+        msgspec.msgpack.Decoder(carried(annotation))
     except UNREADABLE as error:
         raise ContractError(f"{where}: {str(error).partition(' - type ')[0]}") from None
 

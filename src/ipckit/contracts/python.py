@@ -93,7 +93,7 @@ class _Module:
 
     def text(self, contract: Contract) -> str:
         """Return the whole module."""
-        self._classes.append(self._contract(contract))
+        self._classes.append(self._contract(contract, self._class_name(contract.name)))
         head = "\n\n".join(["from __future__ import annotations", *self._import_blocks()])
         title = docstring(f"The contract {contract.name}.")
         return f"{title}\n\n{head}\n\n\n" + "\n\n\n".join(self._classes) + "\n"
@@ -117,8 +117,7 @@ class _Module:
 
     # The contract
 
-    def _contract(self, contract: Contract) -> str:
-        name = self._class_name(contract.name)
+    def _contract(self, contract: Contract, name: str) -> str:
         members = [*contract.operations, *contract.attributes, *contract.signals]
         for member in members:
             _check_name(f"{contract.name}.{member}", member)
@@ -293,8 +292,8 @@ class _Module:
 
     def _reference(self, cls: Any) -> str:
         if cls not in self._names:
-            self._names[cls] = self._class_name(cls.__name__)
-            self._classes.append(self._contract(contract_of(cls)))
+            name = self._names[cls] = self._class_name(cls.__name__)
+            self._classes.append(self._contract(contract_of(cls), name))
         return self._names[cls]
 
     def _class(self, node: Any) -> str:

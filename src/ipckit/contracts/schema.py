@@ -21,7 +21,7 @@ from msgspec import inspect as shapes
 from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["UNSAID", "Schemas", "own_doc", "plain_default"]
 
@@ -55,6 +55,8 @@ class Schemas:
 
     def __init__(self, prefix: str = "#/components/schemas/") -> None:
         self.components: dict[str, dict[str, Any]] = {}
+        self.contracts: dict[str, Any] = {}
+        """The classes of the objects that are referred to, by the names they go by here."""
         self._prefix = prefix
         self._names: dict[Any, str] = {}
 
@@ -130,7 +132,11 @@ class Schemas:
     def _reference(self, node: Any) -> dict[str, Any]:
         if node.cls is collections.abc.Callable:
             raise NotSupported("JSON Schema has no word for a function")
-        return {"x-contract": node.cls.__name__}
+        name = next((name for name, cls in self.contracts.items() if cls is node.cls), None)
+        if name is None:
+            name = _free(node.cls.__name__, self.contracts)
+            self.contracts[name] = node.cls
+        return {"x-contract": name}
 
     def _component(self, node: Any) -> dict[str, Any]:
         name = self._names.get(node.cls)
@@ -141,12 +147,8 @@ class Schemas:
         return {"$ref": f"{self._prefix}{name}"}
 
     def _free_name(self, cls: Any) -> str:
-        wanted = name = re.sub(r"\W+", "_", getattr(cls, "__name__", None) or str(cls)).strip("_")
-        count = 1
-        while name in self.components:
-            count += 1
-            name = f"{wanted}{count}"
-        return name
+        wanted = re.sub(r"\W+", "_", getattr(cls, "__name__", None) or str(cls)).strip("_")
+        return _free(wanted, self.components)
 
     def _body(self, node: Any) -> dict[str, Any]:
         doc = own_doc(node.cls)
@@ -187,6 +189,14 @@ class Schemas:
         elif field.default_factory in (list, dict, set):
             default = {} if field.default_factory is dict else []
         return schema if default is UNSAID else {**schema, "default": default}
+
+
+def _free(wanted: str, taken: Mapping[str, Any]) -> str:
+    name, count = wanted, 1
+    while name in taken:
+        count += 1
+        name = f"{wanted}{count}"
+    return name
 
 
 def plain_default(value: Any) -> Any:
