@@ -17,10 +17,10 @@ LAYERS: Final = (
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
     {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
-    {"_portmapper"},
+    {"_portmapper", "_pyro"},
     {"adapters"},
     {"_registry"},
-    {"_api", "aio", "rpcbind", "sunrpc"},
+    {"_api", "aio", "pyro", "rpcbind", "sunrpc"},
     {"cli", "testing", "bench", "examples", "_recipes", "_tap", "_tour"},
 )
 """What stands in one layer imports what stands in it or below; the first stands lowest."""

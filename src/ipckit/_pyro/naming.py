@@ -91,8 +91,8 @@ _SOCKET: Final = "./u:"
 class Names(Protocol):
     """What a name server is asked here, of what it does."""
 
-    def list(self, prefix: str | None = None, regex: str | None = None) -> dict[str, str]:
-        """Return URIs by name: all, or those that are meant."""
+    def list(self, prefix: str | None = None) -> dict[str, str]:
+        """Return URIs by name: all, or those of names that begin so."""
 
     def register(self, name: str, uri: str, safe: bool = False) -> None:
         """List a name; where it is `safe`, not over another."""
@@ -228,13 +228,13 @@ def _asked(connect: Connect, there: Place, timeout: float | None) -> Iterator[Na
 
 
 _REMEDY: Final = (
-    "start `pyro5-ns` or `ipckit pyrons` there, or say by PYRONAME:object@host:port where else "
+    "start `pyro5-ns` or `ipckit pyro5-ns` there, or say by PYRONAME:object@host:port where else "
     "it is"
 )
 
 
 def _entry(names: Names, name: str) -> str | None:
-    return names.list(None, rf"{re.escape(name)}\Z").get(name)
+    return names.list(name).get(name)
 
 
 def _unknown(name: str, there: Place, known: set[str]) -> str:
