@@ -26,16 +26,21 @@ ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ELSEWHE
 SHARED = {
     "ipckit",
     "ipckit.aio",
+    "ipckit.examples.bank",
     "ipckit.examples.bc",
     "ipckit.examples.calculator",
+    "ipckit.examples.doubler",
     "ipckit.examples.oscilloscope",
+    "ipckit.examples.primes",
     "ipckit.examples.router",
     "ipckit.examples.scope",
     "ipckit.examples.scpi",
     "ipckit.examples.simp",
     "ipckit.examples.sunrpc_server",
-    "ipckit.types",
+    "ipckit.examples.worker",
     "ipckit.process",
+    "ipckit.pyro",
+    "ipckit.types",
 }
 
 
@@ -148,7 +153,13 @@ def test_a_recipe_imports_ipckit_and_the_shared_contract_and_nothing_else(recipe
 
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
 def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> None:
-    assert _third_party(recipe) <= {"cffi", "msgpack", "pexpect"}
+    assert _third_party(recipe) <= {
+        "Pyro5.api",
+        "Pyro5.errors",
+        "cffi",
+        "msgpack",
+        "pexpect",
+    }
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.name)

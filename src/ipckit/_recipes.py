@@ -31,7 +31,7 @@ _NAME: Final = re.compile(
     r"(?P<group>.+?)(_(?P<flavour>bare|aio|stub))?_(?P<role>server|client|pair)"
 )
 _NEEDS: Final = re.compile(r"^Needs: (\S+) \(Debian: (\S+)\)$", re.MULTILINE)
-_ADDRESS: Final = re.compile(r"[a-z]+(\+[a-z]+)*:.*")
+_ADDRESS: Final = re.compile(r"([a-z]+(\+[a-z]+)*|PYRO(NAME)?):.*")
 _COMMENTS: Final = {".c": "//", ".js": "//", ".lua": "--", ".sh": "#"}
 _SHARED: Final = re.compile(
     r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']|\b(\w+\.x)\b",
@@ -96,9 +96,12 @@ class Pair:
 
     @property
     def mechanism(self) -> str:
-        """What stands before the colon in its address; without one, what its name begins with."""
-        address = self.client.transcripts[-1].address
-        return re.split("[:+_]", address or self.client.group, maxsplit=1)[0]
+        """What stands before the colon in its address, else what its name begins with.
+
+        A library's own form of an address, as PYRONAME:, is written in capitals.
+        """
+        scheme = self.client.transcripts[-1].address.partition(":")[0]
+        return re.split("[+_]", scheme if scheme.islower() else self.client.group, maxsplit=1)[0]
 
     @property
     def foreign_peer(self) -> str:

@@ -104,6 +104,7 @@ def _library_behind(pair: Pair) -> str:
 def _row(pair: Pair) -> tuple[_registry.Row | None, str]:
     """Return the row of the mechanism in a pair's address, and the transport that it names."""
     scheme = pair.client.transcripts[-1].address.partition(":")[0]
+    scheme = scheme if scheme.islower() else pair.mechanism
     mechanism, _, transport = _registry.ALIASES.get(scheme, scheme).partition("+")
     return _registry.rows().get(mechanism), transport
 

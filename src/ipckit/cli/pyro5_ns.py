@@ -21,9 +21,9 @@ def add(commands: Commands) -> None:
         "pyro5-ns",
         run,
         "run a name server for Pyro5, on loopback, until SIGINT or SIGTERM",
-        details="Prints `ready PYRONAME:@HOST:PORT`, which `ipckit describe` takes to list it; with\n"
-        "a name before the @ it is what `ipckit serve` and `ipckit call` take. Requests are within\n"
-        "our limits, and the names are gone at its end; Pyro's own pyro5-ns can keep them.",
+        details="Prints `ready PYRONAME:@HOST:PORT`, which `ipckit describe` takes to list it.\n"
+        "With a name before the @ it is an address, as `ipckit serve` and `ipckit call` take it.\n"
+        "The names are gone at the end; Pyro's own pyro5-ns can keep them.",
         examples=["ipckit pyro5-ns --port 0"],
     )
     parser.add_argument(
