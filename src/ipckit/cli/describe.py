@@ -37,7 +37,8 @@ def add(commands: Commands) -> None:
         "describe",
         run,
         "show the operations, types and signals of a peer, a class or a contract file",
-        details="Of a Sun RPC host, sunrpc://host, it shows what the port mapper lists there.",
+        details="Of a Sun RPC host, sunrpc://host, it shows what the port mapper lists there;\n"
+        "of a Pyro name server, PYRONAME:@host:port, the names.",
         examples=[
             f"ipckit describe {_CALCULATOR}",
             f"ipckit describe 'pipe:ipckit serve -q {_CALCULATOR} pipe:'",
@@ -105,7 +106,10 @@ def _is_file(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return re.split("[:+]", text, maxsplit=1)[0].lower() in _registry.rows()
+    rows = _registry.rows()
+    return re.split("[:+]", text, maxsplit=1)[0].lower() in rows or any(
+        text.startswith(row.native_forms) for row in rows.values()
+    )
 
 
 def _document(offered: introspection.Offer) -> dict[str, Any]:
