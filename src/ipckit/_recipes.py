@@ -6,7 +6,7 @@ What stands before its own command, as to compile it, is run first, in the same 
 files that it names are. `Needs: PROGRAM (Debian: PACKAGE)` names a program, or a header file by its
 path, that must be there.
 
-Names say which pairs with which, as `GROUP[_bare|_aio|_stub]_{server,client}.SUFFIX`: every
+Names say which pairs with which, as `GROUP[_bare|_aio|_load|_stub]_{server,client}.SUFFIX`: every
 client of a group talks to every server of it. A `_pair` is both in one process, and a client
 without a server brings its own peer.
 """
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "Recipe", "Transcript", "pairs", "recipes", "with_shared"]
 
 _NAME: Final = re.compile(
-    r"(?P<group>.+?)(_(?P<flavour>bare|aio|stub))?_(?P<role>server|client|pair)"
+    r"(?P<group>.+?)(_(?P<flavour>bare|aio|load|stub))?_(?P<role>server|client|pair)"
 )
 _NEEDS: Final = re.compile(r"^Needs: (\S+) \(Debian: (\S+)\)$", re.MULTILINE)
 _ADDRESS: Final = re.compile(r"([a-z]+(\+[a-z]+)*|PYRO(NAME)?):.*")
-_COMMENTS: Final = {".c": "//", ".js": "//", ".lua": "--", ".sh": "#"}
+_OF_LIBRARIES: Final = re.compile(r"[A-Z]+|corba(loc|name)")
+"""What an address begins with that is in a library's own form, and not in ours."""
+_COMMENTS: Final = {".c": "//", ".cpp": "//", ".js": "//", ".lua": "--", ".sh": "#"}
 _SHARED: Final = re.compile(
-    r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']|\b(\w+\.x)\b",
+    r"^from ipckit\.examples\.(\w+) import|[\"'](?:\./)?(\w+\.(?:c|js))[\"']|\b(\w+\.(?:x|idl))\b",
     re.MULTILINE,
 )
 """How a recipe names what it shares with others."""
@@ -95,13 +97,15 @@ class Pair:
         return _is_raw(self.client)
 
     @property
-    def mechanism(self) -> str:
-        """What stands before the colon in its address, else what its name begins with.
-
-        A library's own form of an address, as PYRONAME:, is written in capitals.
-        """
+    def scheme(self) -> str:
+        """What stands before the colon in its address; nothing, if that is a library's own."""
         scheme = self.client.transcripts[-1].address.partition(":")[0]
-        return re.split("[+_]", scheme if scheme.islower() else self.client.group, maxsplit=1)[0]
+        return "" if _OF_LIBRARIES.fullmatch(scheme) else scheme
+
+    @property
+    def mechanism(self) -> str:
+        """The mechanism in its address, else what its name begins with."""
+        return re.split("[+_]", self.scheme or self.client.group, maxsplit=1)[0]
 
     @property
     def foreign_peer(self) -> str:

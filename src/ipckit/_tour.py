@@ -48,6 +48,13 @@ MEASURED: Final = 0.2
 """Seconds for which calls are counted."""
 _ASKED: Final[Mapping[str, Any]] = {"dialogue": Bc, "pexpect": Bc, "sunrpc": SIMP_VERSION}
 """The contracts of mechanisms whose recipes have another than the calculator's."""
+_DISTRIBUTIONS: Final = {
+    "CosNaming": "jeteve-omniorb",
+    "PIL": "pillow",
+    "jeteve_omniorb": "jeteve-omniorb",
+    "omniORB": "jeteve-omniorb",
+}
+"""What installs modules that have another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ def library(pair: Pair) -> str:
         return pair.foreign_peer
     ours = [r for r in pair.recipes if r.path.suffix == ".py" and r.flavour != "bare"]
     name = _library_behind(pair) if ours else next(_imported(pair.recipes), "Python")
+    name = _DISTRIBUTIONS.get(name, name)
     if name == "Python":
         return f"Python {'.'.join(map(str, sys.version_info[:3]))}"
     try:
@@ -103,8 +111,7 @@ def _library_behind(pair: Pair) -> str:
 
 def _row(pair: Pair) -> tuple[_registry.Row | None, str]:
     """Return the row of the mechanism in a pair's address, and the transport that it names."""
-    scheme = pair.client.transcripts[-1].address.partition(":")[0]
-    scheme = scheme if scheme.islower() else pair.mechanism
+    scheme = pair.scheme or pair.mechanism
     mechanism, _, transport = _registry.ALIASES.get(scheme, scheme).partition("+")
     return _registry.rows().get(mechanism), transport
 
@@ -344,7 +351,7 @@ def missing(pair: Pair) -> str:
                 return f"{program} is missing: apt-get install {package} (or make peers)"
     for library in _imported(pair.recipes):
         if importlib.util.find_spec(library) is None:
-            return f"{library} is missing: pip install {library}"
+            return f"{library} is missing: pip install {_DISTRIBUTIONS.get(library, library)}"
     row, _ = _row(pair)
     if row is not None and "ipckit" in _imported(pair.recipes):
         try:
