@@ -97,14 +97,14 @@ def test_an_openrpc_document_is_loaded_too(tmp_path: Path) -> None:
     assert openrpc.document(loaded) == openrpc.document(contract_of(Calculator))
 
 
-def test_macros_and_folders_are_given_to_x_files_alone(tmp_path: Path) -> None:
+def test_macros_and_folders_are_given_to_files_that_have_them(tmp_path: Path) -> None:
     (tmp_path / "size.x").write_text("const SIZE = WIDTH;")
     (tmp_path / "it.x").write_text("#include <size.x>")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "it.x").write_text("#include <size.x>")
     found = ipckit.load(tmp_path / "sub" / "it.x", include=[tmp_path], defines={"WIDTH": "3"})
     assert found.SIZE == 3
-    with pytest.raises(ContractError, match=r"it\.json: .*are for \.x files"):
+    with pytest.raises(ContractError, match=r"it\.json: .*are for \.x and \.idl files"):
         ipckit.load(tmp_path / "it.json", defines={"WIDTH": "3"})
 
 

@@ -106,11 +106,13 @@ def is_reference(annotation: Any) -> bool:
     """Say whether a type is itself a contract, so that it crosses as an object reference."""
     if getattr(annotation, "_ipckit_opaque_", False):
         return True
+    # A value may be a class with properties alone; a Protocol of them is a contract.
+    kinds = (types.FunctionType, property)[: 1 + getattr(annotation, "_is_protocol", False)]
     return (
         isinstance(annotation, type)
         and annotation.__module__.partition(".")[0] not in sys.stdlib_module_names
         and isinstance(shapes.type_info(annotation), shapes.CustomType)
-        and any(inspect.isfunction(member) for _, member in public_members(annotation))
+        and any(isinstance(member, kinds) for _, member in public_members(annotation))
     )
 
 

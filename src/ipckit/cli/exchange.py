@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
     parser = commands.add(
         "import",
         run_import,
-        "write contract files (OpenRPC, .x of Sun RPC) as Python modules",
+        "write contract files (OpenRPC, .x of Sun RPC, .idl of CORBA) as Python modules",
         details="Several files are written each to a module of its name, into the folder of -o.",
         examples=[
             "ipckit recipe simp.x --copy . && ipckit import simp.x -o simp.py",

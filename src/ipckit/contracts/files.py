@@ -1,6 +1,7 @@
 """Contract files, by their suffix, and targets: whatever a contract is named by.
 
 .x          Sun RPC (RFC 5531 and rpcgen)
+.idl        CORBA (OMG IDL)
 any other   an OpenRPC document
 """
 
@@ -31,7 +32,7 @@ def load(
     include: Sequence[str | os.PathLike[str]] = (),
     defines: Mapping[str, str] | None = None,
 ) -> ModuleType:
-    """Return a contract file (`.x` of Sun RPC, or an OpenRPC document) as a module, in memory.
+    """Return a contract file (`.x`, `.idl`, or an OpenRPC document) as a module, in memory.
 
     As in::
 
@@ -40,9 +41,10 @@ def load(
             peer.ADD(simp.operands(x=1, y=2))
 
     It has what `ipckit import` writes, by the names of the file. `include` are the folders in which
-    `#include` looks (`-I`), `defines` the macros that hold (`-D`); both are for `.x` alone.
+    `#include` looks (`-I`), `defines` the macros that hold (`-D`): `.x` and `.idl` have both.
 
-    Raises ContractError, which for an `.x` file begins with the place: `simp.x:7:12: expected`.
+    Raises ContractError, which for these begins with the place: `simp.x:7:12: expected`; and
+    MechanismUnavailable where what reads `.idl` is missing.
     """
     return modules.module(source(path, include=include, defines=defines), path)
 
@@ -58,12 +60,12 @@ def source(
 
     Raises ContractError.
     """
-    if is_x(path):
-        from ipckit.contracts import x
-
-        return x.python(path, include=include, defines=defines, is_async=is_async)
+    if targets.is_code(path):
+        return targets.python(path, include=include, defines=defines, is_async=is_async)
     if include or defines:
-        raise ContractError(f"{path}: folders of includes and macros (-I, -D) are for .x files")
+        raise ContractError(
+            f"{path}: folders of includes and macros (-I, -D) are for .x and .idl files"
+        )
     from ipckit.contracts import python
 
     return python.source(_document(path), is_async=is_async)
@@ -79,13 +81,14 @@ def classes(text: str) -> dict[str, Any]:
         return {text: class_behind(targets.load(text))}
     found = modules.contracts(load(text))
     if not found:
-        raise ContractError(f"{text} has no program, so nothing to call")
+        what = "interface" if Path(text).suffix == ".idl" else "program"
+        raise ContractError(f"{text} has no {what}, so nothing to call")
     return {f"{text}:{name}": contract for name, contract in found.items()}
 
 
 def contracts(text: str) -> dict[str, Contract]:
     """Return the contracts of a target or of a contract file, as `classes` does."""
-    if not targets.is_target(text) and not is_x(text):
+    if not targets.is_target(text) and not targets.is_code(text):
         return {text: _document(text)}
     return {name: contract_of(found) for name, found in classes(text).items()}
 
@@ -105,11 +108,6 @@ def only(text: str, found: Mapping[str, T]) -> T:
 def class_behind(found: Any) -> Any:
     """Return a class or a generic alias as it is, or an object's own class."""
     return found if isinstance(found, type) or hasattr(found, "__origin__") else type(found)
-
-
-def is_x(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file is read as Sun RPC's."""
-    return Path(path).suffix == ".x"
 
 
 def _document(path: str | os.PathLike[str]) -> Contract:

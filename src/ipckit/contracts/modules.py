@@ -14,6 +14,8 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ipckit._annotations import public_members
+
 if TYPE_CHECKING:
     import os
     from types import ModuleType
@@ -46,11 +48,16 @@ def module(text: str, path: str | os.PathLike[str]) -> ModuleType:
 
 
 def contracts(module: ModuleType) -> dict[str, type]:
-    """Return the contracts of such a module, by their names in the file's order."""
+    """Return the contracts of such a module, by their names in the file's order.
+
+    What has nothing to call is none: such interfaces are there for others to derive from.
+    """
     return {
         name: value
         for name, value in vars(module).items()
-        if getattr(value, "_is_protocol", False) and value.__module__ == module.__name__
+        if getattr(value, "_is_protocol", False)
+        and value.__module__ == module.__name__
+        and any(public_members(value))
     }
 
 

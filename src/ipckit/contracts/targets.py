@@ -3,6 +3,7 @@
 package.module:Name      a module that can be imported, or lies in the current folder
 folder/file.py:Name      a file
 folder/file.x:NAME       a version of a program of Sun RPC
+folder/file.idl:Name     an interface of CORBA
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ipckit.errors import ContractError
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
-__all__ = ["is_target", "load"]
+__all__ = ["is_code", "is_target", "load", "python"]
+
+_CODE: Final = (".x", ".idl")
 
 
 def is_target(text: str) -> bool:
@@ -26,7 +31,7 @@ def is_target(text: str) -> bool:
     module, colon, name = text.rpartition(":")
     named = bool(colon) and all(part.isidentifier() for part in name.split("."))
     return named and (
-        module.endswith((".py", ".x")) or all(part.isidentifier() for part in module.split("."))
+        module.endswith((".py", *_CODE)) or all(part.isidentifier() for part in module.split("."))
     )
 
 
@@ -38,7 +43,7 @@ def load(text: str) -> Any:
     if not is_target(text):
         raise ContractError(f"{text!r} is no target; write module:Name or path/file.py:Name")
     place, _, name = text.rpartition(":")
-    found: Any = _file(place) if place.endswith((".py", ".x")) else _module(place)
+    found: Any = _file(place) if place.endswith((".py", *_CODE)) else _module(place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
@@ -47,6 +52,28 @@ def load(text: str) -> Any:
                 f"{text}: there is no {part!r} in {place}{_near(found, part)}"
             ) from None
     return found
+
+
+def is_code(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is in a language of contracts, with includes and macros of its own."""
+    return Path(path).suffix in _CODE
+
+
+def python(
+    path: str | os.PathLike[str],
+    *,
+    include: Sequence[str | os.PathLike[str]] = (),
+    defines: Mapping[str, str] | None = None,
+    is_async: bool = False,
+) -> str:
+    """Return the Python text of such a file; raises ContractError that begins with the place."""
+    if Path(path).suffix == ".idl":
+        from ipckit.contracts import idl
+
+        return idl.python(path, include=include, defines=defines, is_async=is_async)
+    from ipckit.contracts import x
+
+    return x.python(path, include=include, defines=defines, is_async=is_async)
 
 
 def _module(name: str) -> ModuleType:
@@ -63,10 +90,10 @@ def _module(name: str) -> ModuleType:
 
 def _file(text: str) -> ModuleType:
     path = Path(text)
-    if path.suffix == ".x":
-        from ipckit.contracts import modules, x
+    if is_code(path):
+        from ipckit.contracts import modules
 
-        return modules.module(x.python(path), path)
+        return modules.module(python(path), path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise ContractError(f"there is no file {text}")

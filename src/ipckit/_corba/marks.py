@@ -1,0 +1,22 @@
+"""What the annotations of a CORBA contract name that no other wire has; no ORB is needed here."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = ["Reference", "Wide"]
+
+
+class Wide:
+    """Says of a text that it is IDL's `wstring`, or its `wchar`: `Annotated[str, Wide]`."""
+
+
+class Reference:
+    """Any CORBA object, of whatever interface: IDL's `Object`. It crosses as it came, both ways."""
+
+    __slots__ = ("native",)
+    _ipckit_opaque_: ClassVar[bool] = True
+
+    def __init__(self, native: Any) -> None:
+        self.native = native
+        """omniORB's own object reference."""
