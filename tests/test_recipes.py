@@ -14,7 +14,9 @@ import pytest
 
 from ipckit import _recipes, _registry, _tour, examples
 from ipckit._recipes import Pair, Recipe, Transcript
-from ipckit.contracts import x
+from ipckit.contracts import idl, x
+from ipckit.contracts.idl import export
+from ipckit.examples.calculator import Calculator
 
 FOLDER = Path(examples.__path__[0])
 RECIPES = _recipes.recipes()
@@ -24,13 +26,18 @@ WITH_IPCKIT = [recipe for recipe in PYTHON if recipe not in ALONE]
 ELSEWHERE = ("ctypes_pipe", "pipe", "tcp_tls")
 ON_SOCKETS = [r for r in PYTHON if r.role == "server" and r.group not in ELSEWHERE]
 SHARED = {
+    "PIL",
     "ipckit",
     "ipckit.aio",
+    "ipckit.corba",
     "ipckit.examples.bank",
     "ipckit.examples.bc",
+    "ipckit.examples.branch",
     "ipckit.examples.calculator",
+    "ipckit.examples.corba_bank",
     "ipckit.examples.doubler",
     "ipckit.examples.oscilloscope",
+    "ipckit.examples.picture",
     "ipckit.examples.primes",
     "ipckit.examples.router",
     "ipckit.examples.scope",
@@ -108,6 +115,9 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
 @pytest.mark.parametrize(
     ("name", "mechanism", "library"),
     [
+        ("corba_bare_client", "corba", "jeteve-omniorb"),
+        ("corba_client", "corba", "jeteve-omniorb"),
+        ("corba_names_client", "corba", "jeteve-omniorb"),
         ("ctypes_bare_client", "ctypes", "Python"),
         ("ctypes_cffi_bare_client", "ctypes", "cffi"),
         ("ctypes_client", "ctypes", "ipckit"),
@@ -154,10 +164,14 @@ def test_a_recipe_imports_ipckit_and_the_shared_contract_and_nothing_else(recipe
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda r: r.name)
 def test_a_bare_recipe_imports_the_library_and_nothing_else(recipe: Recipe) -> None:
     assert _third_party(recipe) <= {
+        "CosNaming",
+        "PIL",
         "Pyro5.api",
         "Pyro5.errors",
         "cffi",
+        "jeteve_omniorb",
         "msgpack",
+        "omniORB",
         "pexpect",
     }
 
@@ -172,6 +186,8 @@ def test_a_recipe_names_its_file_in_its_transcript(recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     ("name", "shared"),
     [
+        ("corba_bank_client", {"corba_bank.idl", "corba_bank.py"}),
+        ("corba_bare_client", {"calculator.idl"}),
         ("memory_bare_pair", set()),
         ("memory_pair", {"calculator.py"}),
         ("pexpect_client", {"bc.py", "calculator.py"}),
@@ -189,6 +205,14 @@ def test_a_copied_recipe_brings_what_it_shares(name: str, shared: set[str], tmp_
 @pytest.mark.parametrize("name", ["scope", "simp"])
 def test_the_contract_beside_an_x_file_is_what_import_writes(name: str) -> None:
     assert (FOLDER / f"{name}.py").read_text() == x.python(FOLDER / f"{name}.x")
+
+
+def test_the_contract_beside_an_idl_file_is_what_import_writes() -> None:
+    assert (FOLDER / "corba_bank.py").read_text() == idl.python(FOLDER / "corba_bank.idl")
+
+
+def test_the_idl_beside_the_calculator_is_what_export_writes() -> None:
+    assert (FOLDER / "calculator.idl").read_text() == export.text(Calculator)
 
 
 def test_the_tour_reports_output_that_differs_from_the_transcript() -> None:
