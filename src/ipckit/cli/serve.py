@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ipckit._address import Address
 from ipckit._api import serve
@@ -17,9 +17,8 @@ from ipckit.errors import AddressError, ContractError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ipckit._api import Server
     from ipckit.cli.commands import Commands
 
 __all__ = ["add", "add_serving_options", "log_to_stderr", "until_stopped"]
@@ -81,7 +80,17 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
-def until_stopped(opened: Callable[[], Server], *, quiet: bool) -> int:
+class Opened(Protocol):
+    """What is open from here to the end of a `with` block."""
+
+    @property
+    def addresses(self) -> Sequence[str]: ...
+    def wait(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: Any) -> None: ...
+
+
+def until_stopped(opened: Callable[[], Opened], *, quiet: bool) -> int:
     """Open a server and say where it is, until SIGINT or SIGTERM, or nobody can come any more."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)

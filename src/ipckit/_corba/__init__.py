@@ -1,0 +1,1 @@
+"""What the CORBA adapter is made of."""
