@@ -71,10 +71,10 @@ def main(address: str = "corba://127.0.0.1:0") -> None:
     orb = CORBA.ORB_init(["-ORBendPoint", f"giop:tcp:{url.hostname}:{url.port or 0}"])
     orb.resolve_initial_references("RootPOA")._get_the_POAManager().activate()
     print("ready", orb.object_to_string(Bank()._this()), flush=True)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, lambda *_: orb.shutdown(False))
     orb.run()
 
 
 if __name__ == "__main__":
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda *_: sys.exit())
     main(*sys.argv[1:])

@@ -56,8 +56,6 @@ def serve(root: str, name: str) -> None:
     # Only the IOR tells the port: it stands in two octets behind the host, in the CPU's order.
     port = bytes.fromhex(root[4:]).partition(b"127.0.0.1\0")[2][:2]
     print(f"ready corbaname://127.0.0.1:{int.from_bytes(port, sys.byteorder)}/{name}", flush=True)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, lambda *_: orb.shutdown(False))
     orb.run()
 
 
@@ -73,4 +71,6 @@ def main(address: str = "corbaname://127.0.0.1:0/doubler") -> None:
 
 
 if __name__ == "__main__":
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda *_: sys.exit())
     main(*sys.argv[1:])
