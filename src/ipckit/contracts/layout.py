@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
 
     from ipckit.contracts.x.spelling import Scope
 
-__all__ = ["Annotation", "Page", "hint", "joined", "line", "signature", "union_of"]
+__all__ = ["Annotation", "Page", "hint", "joined", "line", "signature", "union_of", "wrapped"]
 
 Annotation = str | tuple[str, list[str]]
 """An annotation, or what it is made of where it may need several lines."""
-_FLAT: Final = {"const", "passed", "alias"}
+_FLAT: Final = {"", "const", "passed", "alias"}
 
 
 class Page:
@@ -60,7 +61,7 @@ class Page:
         body = ""
         for before, (kind, lines) in zip([("", []), *blocks], blocks, strict=False):
             flat = kind == before[0] and kind in ("const", "passed")
-            gap = "" if flat else "\n" if body and {kind, before[0]} <= _FLAT else "\n\n"
+            gap = "" if flat else "\n" if {kind, before[0]} <= _FLAT else "\n\n"
             body += gap + "".join(f"{line}\n" for line in lines)
         head = "\n\n".join(["from __future__ import annotations", *self._import_blocks()])
         return f"{docstring(title)}\n\n{head}\n{body}"
@@ -82,7 +83,7 @@ class Page:
         modules = sorted(self._imports, key=lambda name: (bool(self._imports[name]), name))
         for standard in (True, False):
             lines = [
-                f"from {module} import {', '.join(sorted(self._imports[module]))}"
+                f"from {module} import {', '.join(sorted(self._imports[module], key=_by_number))}"
                 if self._imports[module]
                 else f"import {module}"
                 for module in modules
@@ -90,6 +91,11 @@ class Page:
             ]
             if lines:
                 yield "\n".join(lines)
+
+
+def _by_number(name: str) -> list[str | int]:
+    """Return by what `Int8` comes before `Int16`."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def joined(text: Annotation) -> str:
@@ -105,6 +111,17 @@ def line(start: str, text: Annotation) -> list[str]:
     indent = " " * (len(start) - len(start.lstrip()))
     inner = [f"{indent}{INDENT}{part}," for part in text[1]]
     return [f"{start}{text[0]}[", *inner, f"{indent}]"]
+
+
+def wrapped(start: str, parts: Sequence[str], end: str) -> list[str]:
+    """Return the lines of what stands in brackets, such as the bases of a class."""
+    listed = ", ".join(parts)
+    if len(start + listed + end) <= WIDTH:
+        return [f"{start}{listed}{end}"]
+    indent = " " * (len(start) - len(start.lstrip()))
+    if len(indent + INDENT + listed) <= WIDTH:
+        return [start, f"{indent}{INDENT}{listed}", f"{indent}{end}"]
+    return [start, *(f"{indent}{INDENT}{part}," for part in parts), f"{indent}{end}"]
 
 
 def union_of(start: str, arms: Sequence[str]) -> str:

@@ -96,7 +96,6 @@ module Finance {
 };
 """
 
-
 ipckit.hint("corba", idl=_IDL, interface="Finance::Listener")(Listener)
 ipckit.hint("corba", idl=_IDL, interface="Finance::Account")(Account)
 ipckit.hint("corba", idl=_IDL, interface="Finance::Bank")(Bank)

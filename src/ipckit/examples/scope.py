@@ -10,7 +10,6 @@ import ipckit
 from ipckit.types import Int32, Switch, UInt32
 from msgspec import Meta, Struct
 
-
 MAX_CHUNK: Final = 1024
 
 device: TypeAlias = Annotated[str, Meta(max_length=32)]

@@ -38,7 +38,7 @@ from ipckit.contracts.idl.syntax import (
     Typedef,
     Union,
 )
-from ipckit.contracts.layout import Page, hint, joined, line, signature, union_of
+from ipckit.contracts.layout import Page, hint, joined, line, signature, union_of, wrapped
 from ipckit.contracts.python import INDENT, quoted
 from ipckit.errors import ContractError
 
@@ -130,19 +130,18 @@ class _Module:
         if self._choice.left_out:
             rows = [f"{self._files.shown(at)}: {why}" for at, why in self._choice.left_out]
             lines = [f"LEFT_OUT: {self._page.use('Final')} = ("]
-            yield "foot", "", [*lines, *(f"{INDENT}{quoted(row)}," for row in rows), ")"]
+            yield "alias", "", [*lines, *(f"{INDENT}{quoted(row)}," for row in rows), ")"]
         interfaces = [part for part in self._choice.definitions if isinstance(part, Interface)]
         if not interfaces:
             return
         self._page.use_module("ipckit")
         text = _literal(self._files.renamed(self._tree.text))
-        yield "foot", "", [f"_IDL: {self._page.use('Final')} = {text}"]
-        said = (
-            f'ipckit.hint("corba", idl=_IDL, interface="{"::".join(part.name)}")'
-            f"({self._spelled[part.name]})"
-            for part in interfaces
-        )
-        yield "const", "", [*said]
+        yield "alias", "", [f"_IDL: {self._page.use('Final')} = {text}"]
+        said: list[str] = []
+        for part in interfaces:
+            start = f'ipckit.hint("corba", idl=_IDL, interface="{"::".join(part.name)}")('
+            said += wrapped(start, [self._spelled[part.name]], ")")
+        yield "const", "", said
 
     # Types that hold others
 
@@ -216,12 +215,13 @@ class _Module:
 
     def _interface(self, part: Interface, name: str) -> list[str]:
         bases = [self._spelled[base] for base in self._bases(part)]
-        lines = [f"class {name}({', '.join([*bases, self._page.use('Protocol')])}):"]
+        lines = wrapped(f"class {name}(", [*bases, self._page.use("Protocol")], "):")
+        start = len(lines)
         scope = Scope(self._taken(part))
         names = [scope.spelled(member.name, public=True) for member in part.members]
         self._page.members = dict.fromkeys(names)
         for member, spelling in zip(part.members, names, strict=True):
-            lines += [""] if len(lines) > 1 else []
+            lines += [""] if len(lines) > start else []
             reason = self._choice.refusal(member)
             if reason is not None:
                 lines.append(f"{INDENT}# {member.name} is left out: {reason}")
@@ -229,7 +229,7 @@ class _Module:
                 lines += self._attribute(member, spelling)
             else:
                 lines += self._operation(member, spelling)
-        is_empty = all(line.strip().startswith("#") or not line for line in lines[1:])
+        is_empty = all(line.strip().startswith("#") or not line for line in lines[start:])
         return [*lines, f"{INDENT}pass"] if is_empty else lines
 
     def _taken(self, part: Interface) -> frozenset[str]:
@@ -272,8 +272,8 @@ class _Module:
         if part.oneway:
             lines.append(f"{INDENT}@ipckit.oneway")
         if part.raises:
-            kinds = ", ".join(self._page.defined(self._spelled[kind]) for kind in part.raises)
-            lines.append(f"{INDENT}@ipckit.raises({kinds})")
+            kinds = [self._page.defined(self._spelled[kind]) for kind in part.raises]
+            lines += wrapped(f"{INDENT}@ipckit.raises(", kinds, ")")
         scope = Scope(FIELDS)
         parameters = [
             f"{scope.spelled(one.name)}: {joined(self._type(one.type))}"
