@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ipckit._api import Server, dispatcher_of, open_servers
 from ipckit._options import Options
 from ipckit._pyro.naming import OBJECT
-from ipckit.errors import ConnectFailed
+from ipckit.errors import ConnectFailed, Fault
 from ipckit.transports.limits import Limits
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class NameServer(Server):
 
     def __init__(self, port: int = 0, *, limits: Limits | None = None) -> None:
         limits = limits or Limits()
+        directory = Directory()
         served = dispatcher_of(
-            Directory(), Directory, serialize=True, in_flight=limits.in_flight, discovery=False
+            directory, Directory, serialize=True, in_flight=limits.in_flight, discovery=False
         )
         try:
             servers = open_servers(
@@ -55,6 +56,8 @@ class NameServer(Server):
                 f"{error}; give another port, which clients name by PYRONAME:object@{HOST}:PORT"
             ) from None
         super().__init__(servers)
+        uri = f"PYRO:{OBJECT}@{HOST}:{servers[0].address.port}"
+        directory.register(OBJECT, uri, metadata={"class:Pyro5.nameserver.NameServer"})
 
     @property
     def address(self) -> str:
@@ -86,7 +89,7 @@ class Directory:
 
     def lookup(self, name: str, return_metadata: bool = False) -> Any:
         """Return the URI of a name, and its metadata if asked."""
-        uri, metadata = self._names.lookup(name, True)
+        uri, metadata = self._asked("lookup", name, True)
         crossing = {"__class__": "Pyro5.core.URI", "state": uri.__getstate__()}
         return (crossing, metadata) if return_metadata else crossing
 
@@ -94,24 +97,23 @@ class Directory:
         self, name: str, uri: Any, safe: bool = False, metadata: set[str] | None = None
     ) -> None:
         """List a name; where it is `safe`, not over another."""
-        self._refuse_more(name)
+        if self.count() >= ENTRIES and name not in self._names.storage:
+            raise _refusal(f"there is no room for more than {ENTRIES} names")
         text = uri if isinstance(uri, str) else getattr(uri, "uri", None) or str(uri)
         _refuse_long(name, text, *(metadata or ()))
-        self._names.register(name, text, safe, metadata)
+        self._asked("register", name, text, safe, metadata)
 
     def set_metadata(self, name: str, metadata: set[str] | None) -> None:
         """Replace the metadata of a name."""
         _refuse_long(name, *(metadata or ()))
-        self._names.set_metadata(name, metadata)
+        self._asked("set_metadata", name, metadata)
 
     def remove(
         self, name: str | None = None, prefix: str | None = None, regex: str | None = None
     ) -> int:
         """List a name no more, or all that begin so; returns how many are gone."""
         _refuse_regex(regex)
-        if name == OBJECT:
-            return 0
-        return int(self._names.remove(name, prefix))
+        return 0 if name == OBJECT else int(self._names.remove(name, prefix))
 
     def list(
         self, prefix: str | None = None, regex: str | None = None, return_metadata: bool = False
@@ -129,6 +131,15 @@ class Directory:
         """Return URIs by name of what has all of the metadata, or any."""
         return self._names.yplookup(meta_all, meta_any, return_metadata)
 
+    def _asked(self, name: str, *args: Any) -> Any:
+        """Ask Pyro's own; raises Fault where it refuses, which is no trouble of ours."""
+        from Pyro5.errors import PyroError
+
+        try:
+            return getattr(self._names, name)(*args)
+        except PyroError as error:
+            raise Fault(type(error).__name__, str(error)) from None
+
     @functools.cached_property
     def _names(self) -> Any:
         # Made when it is needed: that Pyro5 is missing has been said by then.
@@ -136,25 +147,16 @@ class Directory:
 
         return NameServer(MemoryStorage())
 
-    def _refuse_more(self, name: str) -> None:
-        if self._names.count() >= ENTRIES and name not in self._names.storage:
-            raise _naming_error(f"there is no room for more than {ENTRIES} names")
-
 
 def _refuse_long(*texts: str) -> None:
     if sum(map(len, texts)) > LONGEST:
-        raise _naming_error(f"a name with all it has takes {LONGEST} characters at most")
+        raise _refusal(f"a name with all that it has takes {LONGEST} characters at most")
 
 
 def _refuse_regex(regex: str | None) -> None:
     if regex is not None:
-        raise _naming_error(
-            "no regular expression is run here, as it may take for ever; give a prefix"
-        )
+        raise _refusal("no regular expression is run here, as it may take for ever; give a prefix")
 
 
-def _naming_error(text: str) -> Exception:
-    from Pyro5.errors import NamingError
-
-    error: Exception = NamingError(text)
-    return error
+def _refusal(text: str) -> Fault:
+    return Fault("NamingError", text)
