@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Registration", "listing", "resolve", "told"]
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 5.0
 """Seconds that a naming service has to bind a name, or to unbind it."""
 ENTRIES: Final = 10_000
 """Names that a listing has at most."""
@@ -128,7 +128,7 @@ class Registration:
                     service.root.unbind(_wire(service.address.name))
                 self._leave_contexts(service)
         except IpcError as error:
-            log.warning("%s: it stays bound: %s", self._address, error)
+            log.warning("a name stays bound: %s", error)
 
     def _bind(self, service: _Service) -> None:
         name = service.address.name
