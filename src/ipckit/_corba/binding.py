@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     from ipckit._contract import Contract, Operation
     from ipckit._corba.stubs import Stub
-    from ipckit._corba.values import Convert, References
+    from ipckit._corba.values import References
+    from ipckit._corba.written import Convert
     from ipckit.contracts.idl.export import Unit
 
 __all__ = ["Binding", "OperationBinding", "References", "SignalBinding", "Signals", "binding"]

@@ -30,6 +30,7 @@ from ipckit.contracts.idl.forms import (
     Text,
     Void,
     Worded,
+    everything,
     record_of,
 )
 from ipckit.contracts.idl.names import Scope, escaped
@@ -70,7 +71,8 @@ _WORDED: Final = {
 class Definitions:
     """Collects the types of one interface.
 
-    `scope` has the names of its operations, `prefix` is what ids of its exceptions begin with.
+    `scope` has the names of its operations, `prefix` is what ids of its exceptions begin with. How
+    a type lies on the wire does not depend on what was defined before it.
     """
 
     def __init__(self, contract: Contract, scope: Scope, prefix: str) -> None:
@@ -79,11 +81,12 @@ class Definitions:
         self._contract = contract
         self._scope = scope
         self._prefix = prefix
+        self._names: dict[Any, str] = {}
         self._own: set[str] = set()
-        self._declared: dict[tuple[str, str], str] = {}
-        self._classes: dict[Any, str] = {}
-        self._open: dict[str, str] = {}
+        self._defined: set[str] = set()
+        self._open: dict[str, Form] = {}
         self._forward: set[str] = set()
+        self._later: list[tuple[Form, str]] = []
 
     def owns(self, word: str) -> bool:
         """Say whether a type is defined here."""
@@ -91,104 +94,119 @@ class Definitions:
 
     def exception(self, kind: type[Exception], where: str) -> str:
         """Return the name of a declared exception, which has an id that is not this interface's."""
-        if kind not in self._classes:
+        name = self._name(kind, _class_name(kind), where)
+        if name not in self._defined:
             record = record_of(kind, where)
-            name = self._classes[kind] = escaped(self._scope.free(_class_name(kind), where))
-            self._structure("exception", name, record.fields, where, kind)
+            self._structure("exception", name, record, record.fields, where)
+            self._finish()
             self.lines.append(f'#pragma ID {name} "IDL:{self._prefix}{name.removeprefix("_")}:1.0"')
-        return self._classes[kind]
+        return name
 
     def word(self, form: Form, where: str) -> tuple[str, str]:
         """Return one word for a type, defining what it needs, and what is to be said of it."""
+        said_of_it = self._word(form, where), _said_of(form)
+        self._finish()
+        return said_of_it
+
+    def _finish(self) -> None:
+        """Define what had to wait for what it stands in."""
+        while self._later and not self._open:
+            form, where = self._later.pop(0)
+            self._word(form, where)
+
+    def _word(self, form: Form, where: str) -> str:
         match form:
             case Number(word=word):
-                return word, f"from {form.low} to {form.high}" if form.narrow else ""
+                return word
             case Boolean():
-                return "boolean", ""
-            case Text(least=least, most=most):
-                return "string", _lengths(least, most, "characters")
+                return "boolean"
+            case Text():
+                return "string"
             case Anything():
-                return "any", ""
-            case Worded(kind=kind):
-                return self._worded(kind), ""
+                return "any"
             case Checked(item=item):
-                word, more = self.word(item, where)
-                return word, f"{more}; {_constraint(form)}".removeprefix("; ")
+                return self._word(item, where)
             case Void():
                 raise NotSupported(f"{where}: None alone is no value in IDL; leave it out")
-            case Reference(kind=kind):
-                return self._reference(kind), ""
-            case Optional(item=Reference(kind=kind)):
-                return self._reference(kind), ""
+            case Reference(kind=kind) | Optional(item=Reference(kind=kind)):
+                return self._reference(kind)
             case Optional(item=Optional() | Void()):
                 raise NotSupported(f"{where}: None inside None cannot be told from it")
-        return self._defined(form, where), _more(form)
+        name = self._name(_key(form), self._label(form, where), where)
+        if name not in self._defined and name not in self._open:
+            self._define(form, name, where)
+        return name
 
-    def _defined(self, form: Form, where: str) -> str:
-        """Return the name of a type that IDL must define, which is done here if it is not."""
+    def _define(self, form: Form, name: str, where: str) -> None:
         match form:
+            case Worded(kind=kind):
+                self._typedef("string", name, 0, 0, f"  // {_WORDED[kind.__name__][1]}")
+            case Octets(least=least, most=most):
+                self._typedef("sequence<octet", name, least, most)
+            case Items(item=item, least=least, most=most):
+                self._typedef(f"sequence<{self._element(item, where)}", name, least, most)
+            case Optional(item=item):
+                self._typedef(f"sequence<{self._element(item, where)}", name, 0, 1)
+            case Pairs(key=key, value=value, least=least, most=most):
+                entry = Row((key, value))
+                wanted = self._entry(key, value, where)
+                element = self._name(("entry", _key(entry)), wanted, where)
+                if element not in self._defined:
+                    fields = [("key", key), ("value", value)]
+                    self._structure("struct", element, entry, fields, where)
+                least = least if least != most else 0
+                self._typedef(f"sequence<{element}", name, least, most)
             case Enumeration(kind=kind):
-                return self._enumeration(kind, where)
-            case Record():
-                return self._record(form, where)
-            case Choice():
-                return self._choice(form, where)
+                self._enumeration(kind, name, where)
             case Row(items=items):
                 fields = [(f"item{number}", inner) for number, inner in enumerate(items, 1)]
-                words = [self._label(self.word(inner, where)[0]) for inner in items]
-                name = f"TupleOf{''.join(words) or 'Nothing'}"
-                return self._named_structure(name, fields, where)
-            case Octets(least=least, most=most):
-                return self._typedef("octet", "Octets", least, most)
-            case Optional(item=item):
-                word, _ = self.word(item, where)
-                return self._typedef(word, f"Optional{self._label(word)}", 0, 1)
-            case Items(kind=kind, item=item, least=least, most=most):
-                word, _ = self.word(item, where)
-                what = "SetOf" if issubclass(kind, set | frozenset) else "ListOf"
-                return self._typedef(word, f"{what}{self._label(word)}", least, most)
-            case Pairs(key=key, value=value, least=least, most=most):
-                words = [self._label(self.word(inner, where)[0]) for inner in (key, value)]
-                name = "To".join(words)
-                entry = self._named_structure(name, [("key", key), ("value", value)], where)
-                return self._typedef(entry, f"MapOf{name}", 0 if least != most else -1, most)
-        raise NotSupported(f"{where}: IDL has no form of it")
+                self._structure("struct", name, form, fields, where)
+            case Record(fields=fields):
+                self._structure("struct", name, form, fields, where)
+            case Choice(arms=arms):
+                self._choice(form, arms, name, where)
 
-    def _typedef(self, item: str, wanted: str, least: int, most: int | None) -> str:
-        """Return the name of a sequence, or of an array where the least is the most."""
-        self._need(item)
-        fixed = least == most and most
-        if fixed:
-            wanted, shape = f"{wanted}{most}", f"typedef {item} \0[{most}];"
-        elif most is None:
-            shape = f"typedef sequence<{item}> \0;"
-        else:
-            wanted = wanted if wanted.startswith(("Optional", "One")) else f"{wanted}UpTo{most}"
-            shape = f"typedef sequence<{item}, {most}> \0;"
-        return self._once(wanted, shape)
+    # Names
 
-    def _once(self, wanted: str, shape: str) -> str:
-        """Return the name of a definition, in which NUL stands for it, written the first time."""
-        if (wanted, shape) not in self._declared:
-            name = escaped(self._scope.free(wanted, self._contract.name))
+    def _name(self, key: Any, wanted: str, where: str) -> str:
+        """Return the name of a type, which it has from the first time that it is spoken of."""
+        if key not in self._names:
+            self._names[key] = name = escaped(self._scope.free(wanted, where))
             self._own.add(name)
-            self._declared[wanted, shape] = name
-            self.lines.append(shape.replace("\0", name))
-        return self._declared[wanted, shape]
+        return self._names[key]
 
-    def _worded(self, kind: type) -> str:
-        wanted, form = _WORDED[kind.__name__]
-        return self._once(wanted, f"typedef string \0;  // {form}")
+    def _label(self, form: Form, where: str) -> str:
+        """Return what a type is called, as part of the name of another too."""
+        match form:
+            case Checked(item=item):
+                return self._label(item, where)
+            case Worded(kind=kind):
+                return _WORDED[kind.__name__][0]
+            case Record(kind=kind) | Enumeration(kind=kind):
+                known = self._names.get(_key(form))
+                return _class_name(kind) if known is None else known.strip("_")
+            case Reference(kind=kind) | Optional(item=Reference(kind=kind)):
+                return self._reference(kind).rpartition("::")[2].strip("_")
+            case Octets(least=least, most=most):
+                return f"Octets{_bound(least, most)}"
+            case Items(kind=kind, item=item, least=least, most=most):
+                what = "SetOf" if issubclass(kind, set | frozenset) else "ListOf"
+                return f"{what}{self._label(item, where)}{_bound(least, most)}"
+            case Optional(item=item):
+                return f"Optional{self._label(item, where)}"
+            case Pairs(key=key, value=value, most=most):
+                return f"MapOf{self._entry(key, value, where)}{_bound(0, most)}"
+            case Row(items=items):
+                words = "".join(self._label(item, where) for item in items)
+                return f"TupleOf{words or 'Nothing'}"
+            case Choice(arms=arms):
+                return "Or".join(self._label(arm, where) for arm in arms)
+            case Void():
+                return "None"
+        return _LABELS[self._word(form, where)]
 
-    def _label(self, word: str) -> str:
-        """Return a type's word as part of the name of another."""
-        return _LABELS.get(word) or word.rpartition("::")[2].strip("_")
-
-    def _need(self, word: str) -> None:
-        """Declare beforehand what is being defined and stands inside itself."""
-        if word in self._open and word not in self._forward:
-            self._forward.add(word)
-            self.lines.append(f"{self._open[word]} {word};")
+    def _entry(self, key: Form, value: Form, where: str) -> str:
+        return f"{self._label(key, where)}To{self._label(value, where)}"
 
     def _reference(self, kind: Any) -> str:
         if getattr(kind, "_ipckit_opaque_", False):
@@ -199,53 +217,62 @@ class Definitions:
             self.references.append(contract)
         return "::" + "::".join(map(escaped, (*at.modules, at.name)))
 
-    def _enumeration(self, kind: Any, where: str) -> str:
-        if kind not in self._classes:
-            name = self._name_of(kind, where)
-            lines: list[str] = []
-            for member in kind:
-                wanted = (
-                    member.name if self._scope.has_room(member.name) else f"{name}_{member.name}"
-                )
-                identifier = escaped(self._scope.identifier(wanted, f"{where}: {name}"))
-                comma = "," if len(lines) < len(kind) - 1 else ""
-                lines.append(f"{identifier}{comma}{said(identifier, member.name)}")
-            body = indented("\n".join(lines))
-            self.lines.append(f"enum {name} {{{said(name, type_name(kind))}\n{body}\n}};")
-        return self._classes[kind]
+    # Definitions
 
-    def _name_of(self, kind: Any, where: str) -> str:
-        name = escaped(self._scope.free(_class_name(kind), where))
-        self._own.add(name)
-        self._classes[kind] = name
+    def _typedef(
+        self, opened: str, name: str, least: int, most: int | None, more: str = ""
+    ) -> None:
+        """Define a sequence, or an array where the least is the most."""
+        if not opened.startswith("sequence<"):
+            shape = f"{opened} {name}"
+        elif least and least == most:
+            shape = f"{opened.removeprefix('sequence<')} {name}[{most}]"
+        else:
+            shape = f"{opened}{f', {most}' if most else ''}> {name}"
+        self._defined.add(name)
+        self.lines.append(f"typedef {shape};{more}")
+
+    def _element(self, form: Form, where: str) -> str:
+        """Return the type of what is in a sequence; what leads back to it is defined after it."""
+        if not any(one is opened for one in everything(form) for opened in self._open.values()):
+            return self._word(form, where)
+        if not isinstance(form, Record | Row | Choice):
+            return self._word(form, where)
+        name = self._name(_key(form), self._label(form, where), where)
+        if name not in self._forward and name not in self._defined:
+            self._forward.add(name)
+            self.lines.append(f"{'union' if isinstance(form, Choice) else 'struct'} {name};")
+            self._later.append((form, where))
         return name
 
-    def _record(self, form: Record, where: str) -> str:
-        if form.kind not in self._classes:
-            name = self._name_of(form.kind, where)
-            self._structure("struct", name, form.fields, where, form.kind)
-        return self._classes[form.kind]
+    def _member(self, form: Form, where: str) -> tuple[str, str]:
+        """Return the type of a member: a union that may hold itself is in a sequence of one."""
+        if not isinstance(form, Choice) or not _may_hold_itself(form):
+            return self._word(form, where), _said_of(form)
+        name = self._name(("one", _key(form)), f"One{self._label(form, where)}", where)
+        if name not in self._defined:
+            self._typedef(f"sequence<{self._element(form, where)}", name, 0, 1)
+        return name, "exactly one"
 
-    def _held(self, form: Form, where: str) -> tuple[str, str]:
-        """Return the type of a member; one that is being defined is held by a sequence of one."""
-        word, more = self.word(form, where)
-        if word in self._open:
-            return self._typedef(word, f"One{self._label(word)}", 0, 1), "exactly one"
-        return word, more
-
-    def _named_structure(self, wanted: str, fields: Sequence[tuple[str, Form]], where: str) -> str:
-        key = wanted, f"struct of {[self.word(form, where)[0] for _, form in fields]}"
-        if key not in self._declared:
-            name = self._declared[key] = self._scope.free(wanted, where)
-            self._own.add(name)
-            self._structure("struct", name, fields, where)
-        return self._declared[key]
+    def _enumeration(self, kind: Any, name: str, where: str) -> None:
+        lines: list[str] = []
+        for member in kind:
+            plain = self._scope.has_room(member.name)
+            wanted = member.name if plain else f"{name}_{member.name}"
+            identifier = escaped(self._scope.identifier(wanted, f"{where}: {name}"))
+            comma = "," if len(lines) < len(kind) - 1 else ""
+            lines.append(f"{identifier}{comma}{said(identifier, member.name)}")
+        body = indented("\n".join(lines))
+        self._defined.add(name)
+        self.lines.append(f"enum {name} {{{said(name, type_name(kind))}\n{body}\n}};")
 
     def _structure(
-        self, word: str, name: str, fields: Sequence[tuple[str, Form]], where: str, kind: Any = None
+        self, word: str, name: str, form: Form, fields: Sequence[tuple[str, Form]], where: str
     ) -> None:
-        self._open[name] = word
-        typed = [(field, *self._held(form, f"{where}: {name}.{field}")) for field, form in fields]
+        self._open[name] = form
+        typed = [
+            (field, *self._member(inner, f"{where}: {name}.{field}")) for field, inner in fields
+        ]
         scope = Scope((*OF_STUBS, name, *(kind for _, kind, _ in typed)))
         lines: list[str] = []
         for field, written, more in typed:
@@ -254,55 +281,80 @@ class Definitions:
         if not lines and word == "struct":
             lines.append("octet nothing;  // a struct of IDL has members")
         del self._open[name]
-        comment = "" if kind is None else said(name, type_name(kind))
+        comment = said(name, type_name(form.kind)) if isinstance(form, Record) else ""
         body = f"\n{indented(chr(10).join(lines))}\n" if lines else ""
+        self._defined.add(name)
         self.lines.append(f"{word} {name} {{{comment}{body}}};")
 
-    def _choice(self, form: Choice, where: str) -> str:
-        arms = [arm for arm in form.arms if not isinstance(arm, Void)]
-        labels = [self._arm_label(arm, where) for arm in arms]
-        labels += ["None"] * (len(form.arms) - len(arms))
-        key = "Or".join(labels), f"union of {[id(_kind(arm)) for arm in form.arms]}"
-        if key in self._declared:
-            return self._declared[key]
-        name = self._declared[key] = self._scope.free(key[0], where)
-        self._own.add(name)
-        self._open[name] = "union"
-        words = [self._held(arm, where)[0] for arm in arms]
+    def _choice(self, form: Form, forms: Sequence[Form], name: str, where: str) -> None:
+        self._open[name] = form
+        labels = [self._label(arm, where) for arm in forms]
+        words = [self._word(arm, where) for arm in forms if not isinstance(arm, Void)]
         scope = Scope((name, *words))
-        kind = self._scope.free(f"{name}Kind", where)
-        cases = [self._scope.free(f"{name}_{label}", where) for label in labels]
+        kind = escaped(self._scope.free(f"{name.strip('_')}Kind", where))
+        cases = [self._scope.free(f"{name.strip('_')}_{label}", where) for label in labels]
         lines = [
             f"case {case}: {word} {scope.identifier(f'as_{label}', where)};"
             for case, word, label in zip(cases, words, labels, strict=False)
         ]
         del self._open[name]
+        self._defined.add(name)
         self.lines.append(f"enum {kind} {{\n{indented(_LINES.join(cases))}\n}};")
-        body = indented("\n".join(lines))
-        self.lines.append(f"union {name} switch ({kind}) {{\n{body}\n}};")
-        return name
+        self.lines.append(f"union {name} switch ({kind}) {{\n{indented(chr(10).join(lines))}\n}};")
 
-    def _arm_label(self, form: Form, where: str) -> str:
-        """Return the name of an arm; that of a record is known before it is defined."""
-        if isinstance(form, Record):
-            return self._classes.get(form.kind, _class_name(form.kind)).removeprefix("_")
-        return self._label(self.word(form, where)[0])
+
+def _key(form: Form) -> Any:
+    """Return what two mentions of one type have in common."""
+    match form:
+        case Record(kind=kind) | Enumeration(kind=kind) | Worded(kind=kind) | Reference(kind=kind):
+            return kind
+        case Number(word=word):
+            return word
+        case Optional(item=item) | Checked(item=item):
+            return (type(form), _key(item))
+        case Items(kind=kind, item=item, least=least, most=most):
+            return (Items, issubclass(kind, set | frozenset), _key(item), _bound(least, most))
+        case Octets(least=least, most=most):
+            return (Octets, _bound(least, most))
+        case Pairs(key=key, value=value, most=most):
+            return (Pairs, _key(key), _key(value), most)
+        case Row(items=forms) | Choice(arms=forms):
+            return (type(form), *map(_key, forms))
+    return type(form)
+
+
+def _may_hold_itself(form: Choice) -> bool:
+    """Say whether a value may have another of the same union in a member, and not in a sequence."""
+    return any(
+        isinstance(arm, Record) and arm in everything(arm, held=True, itself=False, chosen=True)
+        for arm in form.arms
+    )
+
+
+def _bound(least: int, most: int | None) -> str:
+    """Return how many items there may be, as part of a name."""
+    if not most:
+        return ""
+    return str(most) if least == most else f"UpTo{most}"
 
 
 def _class_name(kind: Any) -> str:
     return re.sub(r"\W+", "_", type_name(kind).rpartition(".")[2]).strip("_")
 
 
-def _kind(form: Form) -> Any:
-    return getattr(form, "kind", type(form))
-
-
-def _more(form: Form) -> str:
+def _said_of(form: Form) -> str:
+    """Return what IDL does not say of a type."""
     match form:
+        case Number(narrow=True):
+            return f"from {form.low} to {form.high}"
+        case Text(least=least, most=most):
+            return _lengths(least, most, "characters")
         case Octets(least=least, most=most) if least != most:
             return _lengths(least, None, "octets")
         case Items(least=least, most=most) | Pairs(least=least, most=most) if least != most:
             return _lengths(least, None, "items")
+        case Checked(item=item):
+            return f"{_said_of(item)}; {_constraint(form)}".removeprefix("; ")
     return ""
 
 

@@ -23,7 +23,6 @@ from msgspec import inspect as shapes
 
 from ipckit._annotations import callback_of, is_reference, stream_item, type_name
 from ipckit.errors import ContractError, NotSupported
-from ipckit.types import IN_UNION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "RANGES",
     "Anything",
-    "Arm",
     "Boolean",
     "Checked",
     "Choice",
@@ -48,7 +46,7 @@ __all__ = [
     "Text",
     "Void",
     "Worded",
-    "arm_of",
+    "everything",
     "form_of",
     "record_of",
 ]
@@ -220,17 +218,6 @@ Form = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """What an arm of an imported union says first: its cases, none for the default.
-
-    `held` says that the discriminant is the first field of the arm.
-    """
-
-    cases: tuple[Any, ...]
-    held: bool
-
-
 def form_of(annotation: Any, where: str) -> Form:
     """Return what an annotation is in CORBA; raises NotSupported or ContractError."""
     if stream_item(annotation) is not None:
@@ -255,27 +242,6 @@ def record_of(kind: type[Exception], where: str) -> Record:
     for one in dataclasses.fields(typing.cast("Any", kind)):
         found.fields.append((one.name, form_of(annotations[one.name], f"{where}: {one.name!r}")))
     return found
-
-
-def arm_of(record: Record) -> Arm | None:
-    """Return what a class says of its place in an imported union, or None if it says nothing."""
-    hints = typing.get_type_hints(record.maker, include_extras=True)
-    for name, annotation in hints.items():
-        if typing.get_origin(annotation) is typing.ClassVar:
-            if _cases(typing.get_args(annotation)[0]) is not None:
-                return Arm((getattr(record.maker, name),), held=False)
-        elif record.fields and name == record.fields[0][0]:
-            cases = _cases(annotation)
-            if cases is not None:
-                return Arm(cases, held=True)
-    return None
-
-
-def _cases(annotation: Any) -> tuple[Any, ...] | None:
-    for part in getattr(annotation, "__metadata__", ()):
-        if isinstance(part, Meta) and part.extra and IN_UNION in part.extra:
-            return tuple(part.extra[IN_UNION])
-    return None
 
 
 _WORDS: Final = {
@@ -456,15 +422,24 @@ def _refuse_endless(root: Form, where: str) -> None:
             )
 
 
-def everything(root: Form, *, held: bool = False, itself: bool = True) -> list[Form]:
-    """Return a node and every node inside it, each once; if `held`, those that are always there."""
+def everything(
+    root: Form, *, held: bool = False, itself: bool = True, chosen: bool = False
+) -> list[Form]:
+    """Return a node and every node inside it, each once.
+
+    If `held`, only those that are always there, or, if `chosen`, may be there in a member.
+    """
     found: dict[int, Form] = {}
     waiting = [root] if itself else [*children(root)]
     while waiting:
         node = waiting.pop()
         if id(node) not in found:
             found[id(node)] = node
-            if not held or isinstance(node, Row | Record | Checked):
+            if (
+                not held
+                or isinstance(node, Row | Record | Checked)
+                or (chosen and isinstance(node, Choice))
+            ):
                 waiting.extend(children(node))
     return [*found.values()]
 
