@@ -65,7 +65,7 @@ def attempts(uri: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
     for name in PRIVATE:
         yield f"call {name}", invoke(name, (), {})
-        yield f"batch {name}", invoke("<batch>", [(name, (), {})], None, flags=8)
+        yield f"batch {name}", lambda name=name: batched(uri, name)  # type: ignore[misc]
     for name in ATTRIBUTES:
         yield f"read {name}", invoke("__getattr__", (name,), None)
         yield f"write {name}", invoke("__setattr__", (name, 5), None)
@@ -80,6 +80,15 @@ def attempts(uri: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "another object", invoke("add", (1, 2), {}, objectId="warehouse")
     for serializer in ("marshal", "json"):
         yield f"greet in {serializer}", lambda serializer=serializer: spoken(uri, serializer)  # type: ignore[misc]
+
+
+def batched(uri: str, name: str) -> object:
+    with Proxy(uri) as proxy:
+        proxy._pyroTimeout = 30
+        (result,) = proxy._pyroInvokeBatch([(name, (), {})])
+        if hasattr(result, "raiseIt"):
+            result.raiseIt()
+        return result
 
 
 def spoken(uri: str, serializer: str) -> object:

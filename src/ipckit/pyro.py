@@ -87,8 +87,9 @@ class Directory:
     def ping(self) -> None:
         """Answer."""
 
-    def lookup(self, name: str, return_metadata: bool = False) -> Any:
+    def lookup(self, name: str, return_metadata: Any = False) -> Any:
         """Return the URI of a name, and its metadata if asked."""
+        # No bool alone: a PYRONAME proxy of Pyro's asks with 0.0.
         uri, metadata = self._asked("lookup", name, True)
         crossing = {"__class__": "Pyro5.core.URI", "state": uri.__getstate__()}
         return (crossing, metadata) if return_metadata else crossing
