@@ -46,6 +46,7 @@ PEERS = (
     Peer("nodejs", "node", "runs the JavaScript clients"),
     Peer("omniidl", "omniidl", "makes C++ of .idl files, with omniorb's own back end"),
     Peer("omniorb", "catior", "catior and nameclt, by which IORs and naming services are seen"),
+    Peer("omniorb-idl", "/usr/share/idl/omniORB/orb.idl", "the .idl files of CORBA's services"),
     Peer("omniorb-nameserver", "omniNames", "a naming service that is not in our wheel"),
     Peer("openbsd-inetd", "inetd", "echo and daytime over TCP, by `inetd -i CONFIGURATION`"),
     Peer("openssh-client", "ssh", "the terminal of a dialogue on another machine"),

@@ -83,14 +83,22 @@ class Page:
         modules = sorted(self._imports, key=lambda name: (bool(self._imports[name]), name))
         for standard in (True, False):
             lines = [
-                f"from {module} import {', '.join(sorted(self._imports[module], key=_by_number))}"
-                if self._imports[module]
-                else f"import {module}"
+                self._import(module)
                 for module in modules
                 if (module.partition(".")[0] in sys.stdlib_module_names) is standard
             ]
             if lines:
                 yield "\n".join(lines)
+
+    def _import(self, module: str) -> str:
+        names = sorted(self._imports[module], key=_by_number)
+        if not names:
+            return f"import {module}"
+        whole = f"from {module} import {', '.join(names)}"
+        if len(whole) <= WIDTH:
+            return whole
+        inner = "".join(f"{INDENT}{name},\n" for name in names)
+        return f"from {module} import (\n{inner})"
 
 
 def _by_number(name: str) -> list[str | int]:

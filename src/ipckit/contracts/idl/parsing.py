@@ -51,6 +51,9 @@ def parsed(path: Path, folders: Sequence[Path], defines: Mapping[str, str]) -> T
     """
     if not path.is_file():
         raise ContractError(f"{path}: there is no such file")
+    for place in map(str, (path, *folders)):
+        if not place.isprintable() or '"' in place or "\\" in place:
+            raise ContractError(f"{place!a}: omniidl takes no path with a quote or a backslash")
     with tempfile.TemporaryDirectory(prefix="ipckit-idl-") as folder:
         text = str(Path(folder, "text.idl"))
         command = [*_compiler(), text, str(path), *_preprocessor(path, folders, defines)]

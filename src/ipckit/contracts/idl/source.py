@@ -164,12 +164,16 @@ class _Module:
 
     def _union(self, part: Union, name: str) -> Iterator[tuple[str, str, list[str]]]:
         arms: list[str] = []
+        used = {case.member.name for case in part.cases}
+        # msgspec keeps one name for itself in all arms, which no member may have.
+        wanted = ("type", "arm", *(f"arm{n}" for n in range(len(used))))
+        tag = next(name for name in wanted if name not in used)
         for case in part.cases:
             arms.append(self._page.scope.spelled(f"{name}_{case.member.name}"))
-            yield "class", "", self._arm(part, case, arms[-1])
+            yield "class", "", self._arm(part, case, arms[-1], tag)
         if self._has_room(part):
             arms.append(self._page.scope.spelled(f"{name}_none"))
-            yield "class", "", self._arm(part, None, arms[-1])
+            yield "class", "", self._arm(part, None, arms[-1], tag)
         self._page.members = {}
         yield "alias", name, [union_of(f"{name}: {self._page.use('TypeAlias')} = ", arms)]
 
@@ -185,13 +189,12 @@ class _Module:
                 return len(labels) < 2
         return True
 
-    def _arm(self, part: Union, case: Case | None, name: str) -> list[str]:
+    def _arm(self, part: Union, case: Case | None, name: str, tag: str) -> list[str]:
         scope = Scope(FIELDS)
         # A word of IDL, so no member has that name.
         member = "" if case is None else scope.spelled(case.member.name)
         self._page.members = dict.fromkeys(("case", member))
-        # msgspec keeps one name for itself, which no member may have.
-        tagged = ', tag_field="arm"' if member == "type" else ""
+        tagged = "" if tag == "type" else f', tag_field="{tag}"'
         lines = [f"class {name}({self._page.use('Struct')}, tag=True{tagged}):"]
         switch = joined(self._plain(part.switch))
         said = [
