@@ -149,7 +149,7 @@ class Octets:
 
     def zeros(self, count: int) -> bytes:
         """Return that many octets: a small request with a large reply."""
-        return bytes(count)
+        return b"0" * count
 
 
 class Labels:

@@ -175,8 +175,9 @@ class Rig:
 
     def echo(self, subject: Any, size: int) -> None:
         """Have a value of that many octets echoed: bytes, where the wire has them."""
+        # Printable ones: a wire of text writes others by several octets each.
         call, value = (
-            (subject.octets, bytes(size)) if self.can.bytes else (subject.text, "x" * size)
+            (subject.octets, b"x" * size) if self.can.bytes else (subject.text, "x" * size)
         )
         assert call(value) == value
 

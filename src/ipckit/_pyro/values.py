@@ -1,0 +1,250 @@
+"""Values as Pyro's two safe serializers write them, and back into plain ones.
+
+serpent is a Python literal: integers of any size, bytes as they are (b"..."), tuples and sets as
+such; times, UUIDs and Decimals are text. msgpack has no tuples and no sets: both are lists.
+A record is a map of its fields. What a peer says of classes (`__class__`) makes nothing but
+Pyro's own references, as `Reference`; the contract says what a map becomes.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import re
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import msgpack
+import serpent
+
+from ipckit.errors import AddressError, LimitExceeded, MarshalError, ProtocolError
+
+if TYPE_CHECKING:
+    from ipckit._address import Address
+
+__all__ = ["CARRIED", "Reference", "Serializer", "serializer_of", "spoken"]
+
+CARRIED: Final = (bytes, bytearray)
+"""What arrives as itself; all other types but Python's literals are text."""
+VALUES: Final = 1_000_000
+"""Values that one message may hold: each takes some hundred octets while it is read."""
+_HEADER: Final = b"# serpent utf-8 python3.2\n"
+_REFERENCES: Final = {"Pyro5.client.Proxy", "Pyro5.core.URI"}
+_UNREADABLE: Final = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+_STRINGS: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_BRACKETS: Final = re.compile(r"[^\[\](){}]+")
+_SURROGATE: Final = re.compile(r"\\ud[89a-f]")
+
+
+class Reference(NamedTuple):
+    """Another object, by its PYRO: URI."""
+
+    uri: str
+    oneway: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+
+
+class Serializer(Protocol):
+    """One of the two."""
+
+    name: str
+    number: int
+
+    def dumps(self, value: Any) -> bytes:
+        """Write plain values; raises MarshalError."""
+
+    def loads(self, data: bytes, nesting: int) -> Any:
+        """Read a message's data; raises ProtocolError or LimitExceeded."""
+
+
+class Serpent:
+    """The literals of https://github.com/irmen/Serpent."""
+
+    name = "serpent"
+    number = 1
+
+    def dumps(self, value: Any) -> bytes:
+        """Write plain values; raises MarshalError."""
+        # Python writes most literals just as serpent does, and faster.
+        try:
+            text = repr(value)
+        except (RecursionError, ValueError) as error:
+            raise MarshalError(f"it cannot cross the wire: {error}") from None
+        if "inf" in text or "nan" in text or "set()" in text:
+            text = _written(value)
+        if "\\ud" in text:
+            _refuse_surrogates(value)
+        return _HEADER + text.encode()
+
+    def loads(self, data: bytes, nesting: int) -> Any:
+        """Read a message's data; raises ProtocolError or LimitExceeded."""
+        try:
+            text = data.decode()
+            _judge(text, nesting)
+            value = ast.literal_eval(text)
+        except _UNREADABLE as error:
+            raise ProtocolError(f"that is no serpent: {_first_line(error)}") from None
+        return _revived(value) if "__class__" in text else value
+
+
+class MsgPack:
+    """https://github.com/msgpack/msgpack/blob/master/spec.md, with types of Pyro's own."""
+
+    name = "msgpack"
+    number = 4
+
+    def dumps(self, value: Any) -> bytes:
+        """Write plain values; raises MarshalError."""
+        try:
+            return msgpack.packb(value, use_bin_type=True, default=_packed)  # type: ignore[no-any-return]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise MarshalError(f"it cannot cross the wire: {error}") from None
+
+    def loads(self, data: bytes, nesting: int) -> Any:
+        """Read a message's data; raises ProtocolError or LimitExceeded."""
+        try:
+            value = msgpack.unpackb(data, raw=False, strict_map_key=False, ext_hook=_unpacked)
+        except _UNREADABLE as error:
+            raise ProtocolError(f"that is no msgpack: {_first_line(error)}") from None
+        except msgpack.UnpackException as error:
+            raise ProtocolError(f"that is no msgpack: {_first_line(error)}") from None
+        _refuse_depth(value, nesting)
+        return _revived(value) if b"__class__" in data else value
+
+
+SERPENT: Final = Serpent()
+MSGPACK: Final = MsgPack()
+spoken: Final[dict[int, Serializer]] = {1: SERPENT, 4: MSGPACK}
+"""By the number that a message has in its head."""
+
+
+def serializer_of(address: Address) -> Serializer:
+    """Return what `?serializer=` names, serpent by default; raises AddressError."""
+    name = address.query.get("serializer", "serpent")
+    for serializer in spoken.values():
+        if serializer.name == name:
+            return serializer
+    raise AddressError(f"{address}: ?serializer= is serpent or msgpack, not {name!r}")
+
+
+# Writing
+
+
+def _written(value: Any) -> str:
+    """Write what Python writes otherwise: infinity, what is no number, and empty sets."""
+    try:
+        return serpent.dumps(value, bytes_repr=True).decode().removeprefix(_HEADER.decode())  # type: ignore[no-any-return]
+    except UnicodeEncodeError as error:
+        raise MarshalError(f"it cannot cross the wire: {error}") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise MarshalError(f"it cannot cross the wire: {error}") from None
+
+
+def _refuse_surrogates(value: Any) -> None:
+    try:
+        msgpack.packb(value, use_bin_type=True, default=_packed)
+    except UnicodeEncodeError as error:
+        raise MarshalError(f"it cannot cross the wire: {error}") from None
+    except (ValueError, TypeError, RecursionError):
+        return
+
+
+def _packed(value: Any) -> Any:
+    match value:
+        case set():
+            return list(value)
+        case int():
+            return msgpack.ExtType(0x31, str(value).encode("ascii"))
+    raise TypeError(f"msgpack has no {type(value).__name__}")
+
+
+# Reading
+
+
+def _unpacked(code: int, data: bytes) -> Any:
+    match code:
+        case 0x31:
+            return int(data)
+        case 0x32:
+            return datetime.datetime.fromtimestamp(*struct.unpack("d", data)).isoformat()  # noqa: DTZ006
+        case 0x33:
+            return datetime.date.fromordinal(*struct.unpack("l", data)).isoformat()
+    raise ValueError(f"extension {code} is none of Pyro's that is read here")
+
+
+def _judge(text: str, nesting: int) -> None:
+    """Raise LimitExceeded for what is too deep or too much; what is written in text is neither."""
+    deep = text.count("[") + text.count("(") + text.count("{") > nesting
+    if not deep and len(text) < VALUES:
+        return
+    bare = _STRINGS.sub("", text)
+    if bare.count(",") > VALUES:
+        raise LimitExceeded(
+            f"a message holds more than {VALUES} values; send bytes", executed="maybe"
+        )
+    depth = 0
+    for brackets in _BRACKETS.split(bare):
+        for bracket in brackets:
+            depth += 1 if bracket in "[({" else -1
+            if depth > nesting:
+                raise LimitExceeded(f"nested deeper than {nesting}", executed="maybe")
+
+
+def _refuse_depth(value: Any, nesting: int) -> None:
+    level = [value]
+    for _ in range(nesting + 1):
+        level = (
+            [
+                inner
+                for outer in level
+                for inner in (outer.values() if isinstance(outer, dict) else outer)
+                if isinstance(inner, list | dict)
+            ]
+            if isinstance(level[0], list | dict)
+            else []
+        )
+        if not level:
+            return
+    raise LimitExceeded(f"nested deeper than {nesting}", executed="maybe")
+
+
+def _revived(value: Any) -> Any:
+    """Return a value with what serpent writes as a map with a class, and Pyro's references."""
+    match value:
+        case dict():
+            named = value.get("__class__")
+            if named is not None and (made := _made(named, value)) is not None:
+                return made
+            return {key: _revived(item) for key, item in value.items()}
+        case list():
+            return [_revived(item) for item in value]
+        case tuple():
+            return tuple(_revived(item) for item in value)
+    return value
+
+
+def _made(name: Any, value: dict[Any, Any]) -> Any:
+    try:
+        if name == "float":
+            return float("nan") if value["value"] == "nan" else None
+        if name == "collections.OrderedDict":
+            return {key: _revived(item) for key, item in value["items"]}
+        if name in _REFERENCES:
+            return _reference(name, value["state"])
+    except (*_UNREADABLE, KeyError, AttributeError):
+        raise ProtocolError(f"that is no {str(name)[:80]!a}") from None
+    return None
+
+
+def _reference(name: str, state: Any) -> Reference:
+    if name == "Pyro5.core.URI":
+        protocol, item, socket, host, port = state
+        where = f"./u:{socket}" if socket else f"{host}:{port}"
+        return Reference(f"{protocol}:{item}@{where}")
+    uri, oneway, methods, attributes, *_ = state
+    return Reference(str(uri), *(tuple(map(str, names)) for names in (oneway, methods, attributes)))
+
+
+def _first_line(error: Exception) -> str:
+    return ascii(str(error).partition("\n")[0])[1:-1][:200] or type(error).__name__
