@@ -12,7 +12,7 @@ from ipckit.errors import CallTimeout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["remaining", "timeout"]
+__all__ = ["remaining", "timeout", "within"]
 
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds a call may take where neither connect() nor a timeout() block says otherwise."""
@@ -37,6 +37,11 @@ def timeout(seconds: float) -> Iterator[None]:
         yield
     finally:
         deadline.reset(token)
+
+
+def within(seconds: float | None) -> contextlib.AbstractContextManager[None]:
+    """Bound everything in the block by so many seconds; by none if there is no number."""
+    return contextlib.nullcontext() if seconds is None else timeout(seconds)
 
 
 def remaining(default: float | None) -> float | None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit import _deadline
 from ipckit._address import Address
 from ipckit._contract import contract_of
 from ipckit._options import Options
@@ -48,7 +47,6 @@ __all__ = [
     "refuse_deserted",
     "told",
     "universal",
-    "within",
 ]
 
 Connect = Callable[[Address, Options, None], "Channel"]
@@ -271,11 +269,6 @@ def _unlisted(address: Address, program: int, version: int, mapper: Mapper) -> s
         f"the port mapper, {there}; start its server with register=True "
         "(`ipckit serve --register`), or give the server's port"
     )
-
-
-def within(seconds: float | None) -> contextlib.AbstractContextManager[None]:
-    """Bound asking and going there together."""
-    return contextlib.nullcontext() if seconds is None else _deadline.timeout(seconds)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._address import Address
 from ipckit._capabilities import Capabilities
+from ipckit._deadline import within
 from ipckit._options import Options
 from ipckit._pyro import naming
 from ipckit._pyro.addresses import address_of, named, place_of, stream_address
@@ -84,9 +85,10 @@ def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -
     if not name:
         return _open(there, address, options, lazily=False)
     asked = functools.partial(_ask, options=options)
-    place = naming.resolve(asked, name, there, options.timeout)
-    with naming.told(name, there):
-        return _open(place, address, options, lazily=False)
+    with within(options.timeout):
+        place = naming.resolve(asked, name, there, options.timeout)
+        with naming.told(name, there):
+            return _open(place, address, options, lazily=False)
 
 
 def directory(address: Address, options: Options) -> list[dict[str, Any]] | None:
@@ -95,7 +97,8 @@ def directory(address: Address, options: Options) -> list[dict[str, Any]] | None
     if listed is None or listed[0]:
         return None
     asked = functools.partial(_ask, options=options)
-    return naming.listing(asked, naming.server_at(listed[1]), options.timeout)
+    with within(options.timeout):
+        return naming.listing(asked, naming.server_at(listed[1]), options.timeout)
 
 
 def explain(

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._capabilities import Capabilities
+from ipckit._deadline import within
 from ipckit._session.client import ClientSession
 from ipckit._session.datagram_client import DatagramSession
 from ipckit._session.datagram_server import DatagramServer
@@ -108,7 +109,7 @@ def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -
         return session(wire, address, options)
     from ipckit._portmapper import asking
 
-    with asking.within(options.timeout):
+    with within(options.timeout):
         there = _located(address, options)
         with asking.told(*_asked_for(address, options)):
             channel = session(wire, there, options)
@@ -138,7 +139,7 @@ async def aio_connect(address: Address, options: Options, runner: Runner | None)
         return await aio_client.connect(wire, address, options, runner)
     from ipckit._portmapper import aio, asking
 
-    with asking.within(options.timeout):
+    with within(options.timeout):
         there = await aio.in_a_thread(_located, address, options)
         with asking.told(*_asked_for(address, options)):
             return await aio_client.connect(wire, there, options, runner)
