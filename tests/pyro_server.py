@@ -7,9 +7,12 @@ Serializer, TLS and all else are told by Pyro's own environment, as PYRO_SERIALI
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import signal
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,6 +143,28 @@ class Values:
         return value
 
 
+MADE: dict[str, Any] = {
+    "moment": datetime.datetime(2024, 2, 29, 12, 30, 5, 250000),  # noqa: DTZ001  (msgpack's own)
+    "day": datetime.date(2024, 2, 29),
+    "octets": bytes(range(256)),
+    "amount": decimal.Decimal("1.10"),
+    "identity": uuid.UUID(int=5),
+    "numbers": {1, 2},
+    "pair": (1, "a"),
+    "huge": 2**100,
+    "nothing": float("nan"),
+    "nested": {"list": [{"a": b"b"}]},
+}
+
+
+@expose
+class Makers:
+    """Gives values as Pyro5 itself writes them."""
+
+    def made(self, name: str) -> Any:
+        return MADE[name]
+
+
 @expose
 class Caller:
     """Calls back the object that it is given."""
@@ -184,6 +209,7 @@ OBJECTS: dict[str, Any] = {
     "failing": Failing,
     "streams": Streams,
     "values": Values,
+    "makers": Makers,
     "caller": Caller,
     "bank": Bank,
 }

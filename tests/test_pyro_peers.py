@@ -8,6 +8,7 @@ import datetime
 import decimal
 import enum
 import itertools
+import math
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import pytest
 from certificates import Certificates
 
 import ipckit
+from ipckit._pyro.explain import messages
 from ipckit.errors import AccessDenied, BadArguments, ConnectFailed, Fault, IpcError
 
 HERE = Path(__file__).parent
@@ -361,6 +363,48 @@ def test_a_value_returns_as_what_it_was(plain: str, serializer: str, kind: Any, 
     assert type(returned) is type(value)
 
 
+@each_serializer
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("moment", datetime.datetime(2024, 2, 29, 12, 30, 5, 250000)),  # noqa: DTZ001  (naive)
+        ("day", datetime.date(2024, 2, 29)),
+        ("octets", bytes(range(256))),
+        ("amount", decimal.Decimal("1.10")),
+        ("identity", uuid.UUID(int=5)),
+        ("numbers", {1, 2}),
+        ("pair", (1, "a")),
+        ("huge", 2**100),
+    ],
+)
+def test_a_value_that_pyro_wrote_is_read_as_its_type(
+    plain: str, serializer: str, name: str, value: Any
+) -> None:
+    class Makers:
+        def made(self, name: str) -> Any: ...
+
+    kind = {"numbers": set[int], "pair": tuple[int, str]}.get(name, type(value))
+    Makers.made.__annotations__ = {"name": str, "return": kind}
+    with ipckit.connect(Makers, at(plain, "makers", serializer)) as makers:
+        made = makers.made(name)
+    assert made == value
+    assert type(made) is type(value)
+
+
+@each_serializer
+def test_no_number_and_nested_octets_are_read(plain: str, serializer: str) -> None:
+    class Numbers(Protocol):
+        def made(self, name: str) -> float: ...
+
+    class Nested(Protocol):
+        def made(self, name: str) -> dict[str, list[dict[str, bytes]]]: ...
+
+    with ipckit.connect(Numbers, at(plain, "makers", serializer)) as numbers:
+        assert math.isnan(numbers.made("nothing"))
+    with ipckit.connect(Nested, at(plain, "makers", serializer)) as nested:
+        assert nested.made("nested") == {"list": [{"a": b"b"}]}
+
+
 def test_an_object_that_is_not_there_is_told(plain: str) -> None:
     with pytest.raises(IpcError, match="no_such"):
         ipckit.connect(Warehouse, at(plain, "no_such")).proxy.store("ada")
@@ -558,6 +602,31 @@ def test_theirs_calls_ours_over_tls_with_a_certificate_at_each_end(tmp_path: Pat
             SSL_CLIENTKEY=own.client.key,
         )
     assert lines[0] == "5"
+
+
+# The octets of a call
+
+
+def test_the_octets_of_a_call_to_a_plain_server_are_explained(plain: str) -> None:
+    argv = ["ipckit", "explain", at(plain, "warehouse"), "store", "ada", "--contract"]
+    done = subprocess.run(
+        [sys.executable, "-m", *argv, f"{__file__}:Warehouse"],
+        env={**environment(), "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "protocol 502, INVOKE, the data in serpent" in done.stdout
+    assert "('warehouse', 'store', ('ada', 'box'), {})" in done.stdout
+    assert "'ada stored the box.'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "octets", [b"", b"PYRO", b"HTTP/1.1", b"PYRO" + bytes(60), b"PYRO\xff" * 9]
+)
+def test_whatever_octets_come_are_shown_whole(octets: bytes) -> None:
+    assert b"".join(part for part, _ in messages(octets)) == octets
 
 
 # What nobody offered

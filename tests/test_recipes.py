@@ -93,7 +93,7 @@ def test_every_mechanism_has_recipes_with_ipckit_and_without(row: _registry.Row)
     )
 
 
-@pytest.mark.parametrize("mechanism", ["pipe", "sunrpc", "tcp", "unix", "xmlrpc"])
+@pytest.mark.parametrize("mechanism", ["corba", "pipe", "sunrpc", "tcp", "unix", "xmlrpc"])
 def test_a_foreign_peer_calls_every_server_of_a_mechanism(mechanism: str) -> None:
     servers = {r.name for r in RECIPES if r.group == mechanism and r.role == "server"}
     called = {p.server.name for p in _recipes.pairs() if p.foreign_peer and p.server is not None}
@@ -127,6 +127,9 @@ def test_calls_are_counted_where_ipckit_calls() -> None:
         ("pexpect_client", "pexpect", "pexpect"),
         ("process_run_bare_client", "process", "Python"),
         ("process_run_client", "process", "ipckit"),
+        ("pyro_bare_client", "pyro", "Pyro5"),
+        ("pyro_client", "pyro", "Pyro5"),
+        ("pyro_names_client", "pyro", "Pyro5"),
         ("ssh_bare_client", "dialogue", "pexpect"),
         ("ssh_client", "dialogue", "pexpect"),
         ("sunrpc_bare_client", "sunrpc", "Python"),

@@ -62,6 +62,10 @@ def _message(octets: bytes, annotations: int) -> Iterator[Line]:
     body = HEAD + annotations
     if annotations:
         yield octets[HEAD:body], "annotations"
+    comment, end, _ = octets[body:].partition(b"\n")
+    if written == "serpent" and comment.startswith(b"#"):
+        yield comment + end, "a comment"
+        body += len(comment + end)
     if octets[body:]:
         yield octets[body:], _text(octets[body:], serializer)
 
@@ -77,9 +81,9 @@ def _set(flags: int) -> Iterator[str]:
 
 
 def _text(data: bytes, serializer: int) -> str:
-    """Return data as serpent writes it: text already, or what msgpack holds."""
+    """Return data as it is written, or what msgpack holds."""
     if serializer != 4:
-        return data.decode(errors="replace").rpartition("\n")[2]
+        return data.decode(errors="replace")
     try:
         value: Any = msgpack.unpackb(data, strict_map_key=False)
     except (ValueError, msgpack.UnpackException):
