@@ -18,15 +18,9 @@ from omniORB import CORBA
 from ipckit._annotations import refuse_wrong
 from ipckit._corba.stubs import stubs
 from ipckit._corba.values import Values
-from ipckit.contracts.idl.export import (
-    REMOTE_ERROR,
-    SUBSCRIBE,
-    UNSUBSCRIBE,
-    is_imported,
-    unit_of,
-    wire_names,
-)
+from ipckit.contracts.idl.export import REMOTE_ERROR, unit_of
 from ipckit.contracts.idl.forms import Form, Row, form_of, record_of
+from ipckit.contracts.idl.place import SUBSCRIBE, UNSUBSCRIBE, interface_of, is_imported
 from ipckit.errors import (
     BadArguments,
     ContractError,
@@ -109,16 +103,16 @@ def _binding(contract: Contract) -> Binding:
     unit = unit_of(contract)
     compiled = stubs(unit)
     stub = compiled.interface(unit.interface)
-    names = wire_names(contract)
+    interface = interface_of(contract)
     operations = {
-        name: OperationBinding(contract, operation, names[name], stub)
+        name: OperationBinding(unit, contract, operation, stub)
         for name, operation in contract.operations.items()
     }
     signals = None
     if contract.signals:
-        listener = compiled.interface(f"{unit.interface}Signals")
+        listener = compiled.interface("::".join((*interface.modules, interface.listener)))
         events = {
-            name: SignalBinding(contract, name, method, listener)
+            name: SignalBinding(unit, contract, name, method, listener)
             for name, method in zip(contract.signals, listener.operations, strict=True)
         }
         signals = Signals(listener.stub, listener.skeleton, events)
@@ -128,8 +122,10 @@ def _binding(contract: Contract) -> Binding:
 class OperationBinding:
     """One operation: `method` is what it is called in the stub and in the skeleton."""
 
-    def __init__(self, contract: Contract, operation: Operation, name: str, stub: Stub) -> None:
+    def __init__(self, unit: Unit, contract: Contract, operation: Operation, stub: Stub) -> None:
         self._where = f"{contract.name}.{operation.name}"
+        self._types = unit.types
+        name = interface_of(contract).wire_name(operation)
         if name not in stub.operations:
             known = ", ".join(stub.operations)
             raise ContractError(f"{self._where}: the IDL has no {name!r}; it has {known}")
@@ -151,14 +147,14 @@ class OperationBinding:
                 f"{self._where}: the IDL has {len(self._given)} parameters that go in and "
                 f"{len(self._returned)} results, not {len(self._forms)} and {len(self._results)}"
             )
-        self._exceptions = _Exceptions(operation, self._where, raises or {})
+        self._exceptions = _Exceptions(operation, self._where, raises or {}, unit)
 
     def request(self, references: References) -> Convert | None:
         """Return what makes the stub's values of checked arguments (a tuple, or their Struct).
 
         None says that they are sent as they are. It raises BadArguments or MarshalError.
         """
-        values = Values(references, trusting=True)
+        values = Values(references, self._types, trusting=True)
         pairs = zip(self._forms, self._given, strict=True)
         convert = _of_each([values.outward(form, descriptor) for form, descriptor in pairs])
         if convert is None:
@@ -179,7 +175,7 @@ class OperationBinding:
 
         It raises MarshalError.
         """
-        values = Values(references, trusting=True)
+        values = Values(references, self._types, trusting=True)
         return self._converted([values.inward(*pair) for pair in self._result_pairs()])
 
     def result(self, references: References) -> Convert | None:
@@ -187,12 +183,12 @@ class OperationBinding:
 
         It raises MarshalError.
         """
-        values = Values(references, trusting=False)
+        values = Values(references, self._types, trusting=False)
         return self._converted([values.outward(*pair) for pair in self._result_pairs()])
 
     def arguments(self, references: References) -> Callable[..., Any]:
         """Return what makes the operation's arguments of a skeleton's; it raises BadArguments."""
-        values = Values(references, trusting=False)
+        values = Values(references, self._types, trusting=False)
         converts = [values.inward(*pair) for pair in zip(self._forms, self._given, strict=True)]
         make = self._operation.arguments
         convert = _of_each(converts)
@@ -265,7 +261,10 @@ class OperationBinding:
 class SignalBinding:
     """One signal: `method` is what it is called in the listener's stub and skeleton."""
 
-    def __init__(self, contract: Contract, name: str, method: str, listener: Stub) -> None:
+    def __init__(
+        self, unit: Unit, contract: Contract, name: str, method: str, listener: Stub
+    ) -> None:
+        self._types = unit.types
         self._where = f"{contract.name}.{name}: the signal"
         self._form = form_of(contract.signals[name], self._where)
         ((self._descriptor,), _, _) = listener.operations[method]
@@ -273,12 +272,12 @@ class SignalBinding:
 
     def send(self, references: References) -> Convert | None:
         """Return what makes the stub's value of what is emitted; it raises MarshalError."""
-        values = Values(references, trusting=False)
+        values = Values(references, self._types, trusting=False)
         return self._converted(values.outward(self._form, self._descriptor))
 
     def receive(self, references: References) -> Convert | None:
         """Return what makes what was emitted of a skeleton's value; it raises MarshalError."""
-        values = Values(references, trusting=False)
+        values = Values(references, self._types, trusting=False)
         return self._converted(values.inward(self._form, self._descriptor))
 
     def _converted(self, convert: Convert | None) -> Convert | None:
@@ -297,7 +296,9 @@ class SignalBinding:
 class _Exceptions:
     """The exceptions of one operation, by their names in the contract and by repository id."""
 
-    def __init__(self, operation: Operation, where: str, raises: Mapping[str, Any]) -> None:
+    def __init__(
+        self, operation: Operation, where: str, raises: Mapping[str, Any], unit: Unit
+    ) -> None:
         self.remote = raises[REMOTE_ERROR][1] if REMOTE_ERROR in raises else None
         self._where = where
         declared = {name: d for name, d in raises.items() if name != REMOTE_ERROR}
@@ -307,7 +308,7 @@ class _Exceptions:
         for kind, otherwise in zip(operation.raises, declared.values(), strict=False):
             descriptor = named.get(kind.__name__, otherwise)
             record = record_of(kind, where)
-            values = Values(None, trusting=False)
+            values = Values(None, unit.types, trusting=False)
             self._outward[kind.__name__] = values.details(record, descriptor)
             make: Convert = values.inward(record, descriptor) or kind
             self._inward[descriptor[2]] = kind.__name__, make

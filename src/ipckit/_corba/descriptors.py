@@ -9,12 +9,19 @@ tv_union, class, id, name, switch, default's place, cases, default, cases by lab
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import omniORB
 from omniORB import tcInternal
 
-__all__ = ["element_of", "is_list", "is_octets", "kind_of", "resolved"]
+from ipckit.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ipckit.contracts.idl.forms import Enumeration
+
+__all__ = ["element_of", "is_list", "is_octets", "items_of", "kind_of", "resolved"]
 
 _SEQUENCES: Final = (tcInternal.tv_sequence, tcInternal.tv_array)
 _NO_LISTS: Final = (tcInternal.tv_octet, tcInternal.tv_char)
@@ -52,3 +59,13 @@ def is_octets(descriptor: Any) -> bool:
 def is_list(descriptor: Any) -> bool:
     """Say whether omniORB gives a sequence as a list: octets are bytes, characters a str."""
     return element_of(descriptor) not in _NO_LISTS
+
+
+def items_of(form: Enumeration, descriptor: Any) -> Sequence[Any]:
+    """Return what omniORB has for each member of an Enum; raises ContractError."""
+    items: Sequence[Any] = descriptor[3]
+    if len(items) != len(form.members):
+        raise ContractError(
+            f"{form.kind.__name__} has {len(form.members)} members, and {len(items)} in its IDL"
+        )
+    return items

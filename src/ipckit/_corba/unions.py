@@ -1,6 +1,6 @@
-"""Unions of imported contracts: which class of Python stands for which case of IDL.
+"""Unions: which class of Python stands for which case of IDL.
 
-The arms are as `ipckit.types.Switch` has them: a class says first what it is switched on, a
+The arms of imported ones are as `ipckit.types.Switch` has them: a class says first what it is switched on, a
 ClassVar for one case, a field for several cases or for all that no other arm has.
 """
 
@@ -15,19 +15,56 @@ from omniORB import tcInternal
 
 from ipckit._annotations import type_name
 from ipckit._corba.descriptors import kind_of, resolved
-from ipckit.contracts.idl.forms import Enumeration, Form, Record
+from ipckit.contracts.idl.forms import (
+    RANGES,
+    Boolean,
+    Checked,
+    Enumeration,
+    Form,
+    Items,
+    Number,
+    Octets,
+    Pairs,
+    Record,
+    Row,
+    Text,
+    Worded,
+)
 from ipckit.errors import ContractError
 from ipckit.types import IN_UNION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Arm", "Cases", "are_imported"]
+__all__ = ["Arm", "Cases", "are_imported", "class_of"]
 
 
 def are_imported(arms: Sequence[Form]) -> bool:
     """Say whether the arms of a union say for which cases they stand."""
     return all(isinstance(arm, Record) and _said(arm) is not None for arm in arms)
+
+
+def class_of(form: Form) -> type:
+    """Return the class that the values of an arm have."""
+    match form:
+        case Number(word=word):
+            return int if word in RANGES else float
+        case Boolean():
+            return bool
+        case Text():
+            return str
+        case Octets(kind=kind) | Enumeration(kind=kind) | Items(kind=kind) | Worded(kind=kind):
+            return kind
+        case Pairs():
+            return dict
+        case Row():
+            return tuple
+        case Record():
+            maker: type = dict if form.mapped else form.maker
+            return maker
+        case Checked(item=item):
+            return class_of(item)
+    return type(None)
 
 
 class Arm:

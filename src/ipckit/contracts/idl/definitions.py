@@ -30,19 +30,21 @@ from ipckit.contracts.idl.forms import (
     Text,
     Void,
     Worded,
-    everything,
+    Wrapped,
     record_of,
 )
 from ipckit.contracts.idl.names import Scope, escaped
-from ipckit.contracts.idl.place import OF_STUBS, interface_of
+from ipckit.contracts.idl.place import interface_of
 from ipckit.errors import NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Definitions", "indented", "said"]
+__all__ = ["Definitions", "indented", "key_of", "said"]
 
 _INDENT: Final = "    "
+_OF_OBJECTS: Final = ("self", "args")
+"""What stubs call their own parameter, and Python what every exception has."""
 _LINES: Final = ",\n"
 _LABELS: Final = {
     "octet": "Octet",
@@ -78,6 +80,7 @@ class Definitions:
     def __init__(self, contract: Contract, scope: Scope, prefix: str) -> None:
         self.lines: list[str] = []
         self.references: list[Contract] = []
+        self.wrapped: list[Form] = []
         self._contract = contract
         self._scope = scope
         self._prefix = prefix
@@ -87,6 +90,11 @@ class Definitions:
         self._open: dict[str, Form] = {}
         self._forward: set[str] = set()
         self._later: list[tuple[Form, str]] = []
+
+    def ids(self, interface: str) -> dict[Any, str]:
+        """Return the repository ids of the types that cross in an any, each by its key."""
+        keys = [key_of(form) for form in self.wrapped]
+        return {key: f"{interface}/{self._names[key].removeprefix('_')}:1.0" for key in keys}
 
     def owns(self, word: str) -> bool:
         """Say whether a type is defined here."""
@@ -126,13 +134,17 @@ class Definitions:
                 return "any"
             case Checked(item=item):
                 return self._word(item, where)
+            case Wrapped(item=item):
+                self.wrapped.append(item)
+                self._later.append((item, where))
+                return "any"
             case Void():
                 raise NotSupported(f"{where}: None alone is no value in IDL; leave it out")
             case Reference(kind=kind) | Optional(item=Reference(kind=kind)):
                 return self._reference(kind)
             case Optional(item=Optional() | Void()):
                 raise NotSupported(f"{where}: None inside None cannot be told from it")
-        name = self._name(_key(form), self._label(form, where), where)
+        name = self._name(key_of(form), self._label(form, where), where)
         if name not in self._defined and name not in self._open:
             self._define(form, name, where)
         return name
@@ -150,7 +162,7 @@ class Definitions:
             case Pairs(key=key, value=value, least=least, most=most):
                 entry = Row((key, value))
                 wanted = self._entry(key, value, where)
-                element = self._name(("entry", _key(entry)), wanted, where)
+                element = self._name(("entry", key_of(entry)), wanted, where)
                 if element not in self._defined:
                     fields = [("key", key), ("value", value)]
                     self._structure("struct", element, entry, fields, where)
@@ -183,12 +195,14 @@ class Definitions:
             case Worded(kind=kind):
                 return _WORDED[kind.__name__][0]
             case Record(kind=kind) | Enumeration(kind=kind):
-                known = self._names.get(_key(form))
+                known = self._names.get(key_of(form))
                 return _class_name(kind) if known is None else known.strip("_")
             case Reference(kind=kind) | Optional(item=Reference(kind=kind)):
                 return self._reference(kind).rpartition("::")[2].strip("_")
             case Octets(least=least, most=most):
                 return f"Octets{_bound(least, most)}"
+            case Wrapped():
+                return "Any"
             case Items(kind=kind, item=item, least=least, most=most):
                 what = "SetOf" if issubclass(kind, set | frozenset) else "ListOf"
                 return f"{what}{self._label(item, where)}{_bound(least, most)}"
@@ -233,26 +247,12 @@ class Definitions:
         self.lines.append(f"typedef {shape};{more}")
 
     def _element(self, form: Form, where: str) -> str:
-        """Return the type of what is in a sequence; what leads back to it is defined after it."""
-        if not any(one is opened for one in everything(form) for opened in self._open.values()):
-            return self._word(form, where)
-        if not isinstance(form, Record | Row | Choice):
-            return self._word(form, where)
-        name = self._name(_key(form), self._label(form, where), where)
-        if name not in self._forward and name not in self._defined:
-            self._forward.add(name)
-            self.lines.append(f"{'union' if isinstance(form, Choice) else 'struct'} {name};")
-            self._later.append((form, where))
-        return name
-
-    def _member(self, form: Form, where: str) -> tuple[str, str]:
-        """Return the type of a member: a union that may hold itself is in a sequence of one."""
-        if not isinstance(form, Choice) or not _may_hold_itself(form):
-            return self._word(form, where), _said_of(form)
-        name = self._name(("one", _key(form)), f"One{self._label(form, where)}", where)
-        if name not in self._defined:
-            self._typedef(f"sequence<{self._element(form, where)}", name, 0, 1)
-        return name, "exactly one"
+        """Return the type of what is in a sequence; a struct of such is declared before it."""
+        word = self._word(form, where)
+        if word in self._open and word not in self._forward:
+            self._forward.add(word)
+            self.lines.append(f"struct {word};")
+        return word
 
     def _enumeration(self, kind: Any, name: str, where: str) -> None:
         lines: list[str] = []
@@ -271,9 +271,10 @@ class Definitions:
     ) -> None:
         self._open[name] = form
         typed = [
-            (field, *self._member(inner, f"{where}: {name}.{field}")) for field, inner in fields
+            (field, self._word(inner, f"{where}: {name}.{field}"), _said_of(inner))
+            for field, inner in fields
         ]
-        scope = Scope((*OF_STUBS, name, *(kind for _, kind, _ in typed)))
+        scope = Scope((*_OF_OBJECTS, name, *(kind for _, kind, _ in typed)))
         lines: list[str] = []
         for field, written, more in typed:
             identifier = escaped(scope.identifier(field, f"{where}: {name}.{field}"))
@@ -303,32 +304,26 @@ class Definitions:
         self.lines.append(f"union {name} switch ({kind}) {{\n{indented(chr(10).join(lines))}\n}};")
 
 
-def _key(form: Form) -> Any:
+def key_of(form: Form) -> Any:
     """Return what two mentions of one type have in common."""
     match form:
         case Record(kind=kind) | Enumeration(kind=kind) | Worded(kind=kind) | Reference(kind=kind):
             return kind
         case Number(word=word):
             return word
+        case Wrapped():
+            return Anything
         case Optional(item=item) | Checked(item=item):
-            return (type(form), _key(item))
+            return (type(form), key_of(item))
         case Items(kind=kind, item=item, least=least, most=most):
-            return (Items, issubclass(kind, set | frozenset), _key(item), _bound(least, most))
+            return (Items, issubclass(kind, set | frozenset), key_of(item), _bound(least, most))
         case Octets(least=least, most=most):
             return (Octets, _bound(least, most))
         case Pairs(key=key, value=value, most=most):
-            return (Pairs, _key(key), _key(value), most)
+            return (Pairs, key_of(key), key_of(value), most)
         case Row(items=forms) | Choice(arms=forms):
-            return (type(form), *map(_key, forms))
+            return (type(form), *map(key_of, forms))
     return type(form)
-
-
-def _may_hold_itself(form: Choice) -> bool:
-    """Say whether a value may have another of the same union in a member, and not in a sequence."""
-    return any(
-        isinstance(arm, Record) and arm in everything(arm, held=True, itself=False, chosen=True)
-        for arm in form.arms
-    )
 
 
 def _bound(least: int, most: int | None) -> str:
@@ -353,6 +348,9 @@ def _said_of(form: Form) -> str:
             return _lengths(least, None, "octets")
         case Items(least=least, most=most) | Pairs(least=least, most=most) if least != most:
             return _lengths(least, None, "items")
+        case Wrapped(item=item):
+            arms = item.arms if isinstance(item, Choice) else [item]
+            return f"holds {' or '.join(type_name(getattr(arm, 'kind', None)) for arm in arms)}"
         case Checked(item=item):
             return f"{_said_of(item)}; {_constraint(form)}".removeprefix("; ")
     return ""

@@ -9,18 +9,25 @@ that a contract was imported from is given back as it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._contract import Contract, contract_of
 from ipckit.contracts.idl.definitions import Definitions, indented, said
 from ipckit.contracts.idl.forms import Row, Void, form_of
 from ipckit.contracts.idl.names import Scope, escaped
-from ipckit.contracts.idl.place import OF_STUBS, Interface, interface_of, is_imported
+from ipckit.contracts.idl.place import (
+    DISCOVER,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    Interface,
+    interface_of,
+    is_imported,
+)
 from ipckit.errors import ContractError, IpcError, NotSupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ipckit._contract import Operation
 
@@ -39,22 +46,21 @@ __all__ = [
     "wire_names",
 ]
 
-DISCOVER: Final = "rpc_discover"
-SUBSCRIBE: Final = "subscribe_signals"
-UNSUBSCRIBE: Final = "unsubscribe_signals"
-"""Operations of every generated interface; a Python name like them has an underscore more."""
 REMOTE_ERROR: Final = "IDL:ipckit/RemoteError:1.0"
 """The repository id of what carries all errors that a contract does not declare."""
-_OURS: Final = (DISCOVER, SUBSCRIBE, UNSUBSCRIBE, "RemoteError")
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """IDL that compiles alone, the scoped name of the interface that is meant, and a file name."""
+    """IDL that compiles alone, the scoped name of the interface that is meant, and a file name.
+
+    `types` are the repository ids of types that cross in an any, each by the key of its form.
+    """
 
     text: str
     interface: str
     file: str
+    types: Mapping[Any, str] = field(default_factory=dict)
 
 
 def unit_of(contract: Contract) -> Unit:
@@ -63,7 +69,9 @@ def unit_of(contract: Contract) -> Unit:
     Raises ContractError or NotSupported that names what IDL cannot say.
     """
     interface = interface_of(contract)
-    return Unit(text(contract), interface.scoped, f"{interface.name}.idl")
+    file = _File()
+    whole = _written(file, [contract])
+    return Unit(whole, interface.scoped, f"{interface.name}.idl", file.types(contract))
 
 
 def text(*contracts: Any) -> str:
@@ -72,10 +80,14 @@ def text(*contracts: Any) -> str:
     Raises ContractError or NotSupported that names what IDL cannot say.
     """
     read = [c if isinstance(c, Contract) else contract_of(c) for c in contracts]
+    return _written(_File(), read)
+
+
+def _written(file: _File, contracts: Sequence[Contract]) -> str:
     try:
-        return _File().text(read)
+        return file.text(contracts)
     except RecursionError:
-        raise ContractError(f"{read[0].name}: its types are nested too deeply") from None
+        raise ContractError(f"{contracts[0].name}: its types are nested too deeply") from None
 
 
 def misfits(contract: Contract) -> Iterator[str]:
@@ -97,21 +109,9 @@ def misfits(contract: Contract) -> Iterator[str]:
 
 
 def wire_names(contract: Contract) -> dict[str, str]:
-    """Return the name by which each operation is called in CORBA; that of attributes has `_get_`.
-
-    Raises NotSupported.
-    """
-    if not is_imported(contract):
-        writer = _Writer(contract)
-        return {
-            name: writer.wire_name(operation) for name, operation in contract.operations.items()
-        }
-    names: dict[str, str] = {}
-    for name, operation in contract.operations.items():
-        said = operation.hints.get("corba", {}).get("name", operation.attribute or name)
-        way = "set" if operation.parameters else "get"
-        names[name] = said if operation.attribute is None else f"_{way}_{said}"
-    return names
+    """Return the name by which each operation is called in CORBA; raises NotSupported."""
+    interface = interface_of(contract)
+    return {name: interface.wire_name(one) for name, one in contract.operations.items()}
 
 
 class _File:
@@ -134,6 +134,10 @@ class _File:
         parts = [self._written[at.repository_id][1] for at, _ in self._parts]
         head = ["\n".join(forward)] if forward else []
         return "\n\n".join([part.strip("\n") for part in [*self._imported, *head, *parts]]) + "\n"
+
+    def types(self, contract: Contract) -> dict[Any, str]:
+        """Return the repository ids of types that cross in an any, as `Unit` has them."""
+        return next((w.types() for _, w in self._parts if w.contract is contract), {})
 
     def _add(self, contract: Contract) -> None:
         if is_imported(contract):
@@ -161,29 +165,24 @@ class _Writer:
     """Writes one interface, and that of its listeners if the contract has signals."""
 
     def __init__(self, contract: Contract, only: str | None = None) -> None:
-        self._contract = contract
+        self.contract = contract
         self._only = only
         self._at = interface_of(contract)
-        self._attributes = _attributes(contract)
-        scope = Scope((*OF_STUBS, *_OURS, self._at.name, self._listener))
-        self._types = Definitions(contract, scope, "".join(f"{m}/" for m in self._at.modules))
-        self.members = {
-            name: scope.identifier(name, f"{contract.name}.{name}")
-            for name in dict.fromkeys(map(self._member_name, contract.operations.values()))
-        }
+        prefix = "".join(f"{module}/" for module in self._at.modules)
+        self._types = Definitions(contract, self._at.types(), prefix)
+
+    def types(self) -> dict[Any, str]:
+        """Return the repository ids of types that cross in an any."""
+        return self._types.ids(f"IDL:{'/'.join((*self._at.modules, self._at.name))}")
 
     @property
     def references(self) -> Sequence[Contract]:
         """The contracts of the objects that it refers to."""
         return self._types.references
 
-    @property
-    def _listener(self) -> str:
-        return f"{self._at.name}Signals"
-
     def text(self) -> str:
         """Return the definition of the interface, within its modules."""
-        contract = self._contract
+        contract = self.contract
         operations = [o for o in contract.operations.values() if self._only in (None, o.name)]
         # Attributes stand first: stubs call what makes them `property`, as an operation may be.
         members = [
@@ -196,12 +195,12 @@ class _Writer:
         members.append(f"string {DISCOVER}() raises (RemoteError);")
         if heard:
             members += [
-                f"void {name}(in {self._listener} listener) raises (RemoteError);"
+                f"void {name}(in {self._at.listener} listener) raises (RemoteError);"
                 for name in (SUBSCRIBE, UNSUBSCRIBE)
             ]
         name = escaped(self._at.name)
         body = "\n".join([*self._types.lines, remote, "", *members])
-        parts = [f"interface {self._listener};"] if heard else []
+        parts = [f"interface {self._at.listener};"] if heard else []
         parts.append(
             f"interface {name} {{{said(self._at.name, contract.name)}\n{indented(body)}\n}};"
         )
@@ -209,36 +208,26 @@ class _Writer:
         if plain != self._at.repository_id:
             parts[-1] += f'\n#pragma ID {name} "{self._at.repository_id}"'
         if heard:
-            parts.append(f"interface {self._listener} {{\n{indented(chr(10).join(heard))}\n}};")
+            parts.append(f"interface {self._at.listener} {{\n{indented(chr(10).join(heard))}\n}};")
         return _within(self._at.modules, "\n\n".join(parts))
 
     # Members
 
     def _is_attribute(self, operation: Operation) -> bool:
-        return operation.attribute in self._attributes
-
-    def _member_name(self, operation: Operation) -> str:
-        return str(operation.attribute) if self._is_attribute(operation) else operation.name
-
-    def wire_name(self, operation: Operation) -> str:
-        """Return the name by which an operation is called."""
-        identifier = self.members[self._member_name(operation)]
-        if not self._is_attribute(operation):
-            return identifier
-        return f"_{'set' if operation.parameters else 'get'}_{identifier}"
+        return operation.attribute in self._at.members
 
     def _attribute(self, operation: Operation) -> str:
         name = operation.attribute
         assert name is not None
-        where = f"{self._contract.name}.{name}"
+        where = f"{self.contract.name}.{name}"
         kind, more = self._types.word(form_of(operation.result, where), where)
-        access = "" if self._contract.attributes[name].writable else "readonly "
-        identifier = escaped(self.members[name])
+        access = "" if self.contract.attributes[name].writable else "readonly "
+        identifier = escaped(self._at.members[name])
         return f"{access}attribute {kind} {identifier};{said(identifier, name, more)}"
 
     def _operation(self, operation: Operation) -> str:
-        where = f"{self._contract.name}.{operation.name}"
-        name = escaped(self.members[operation.name])
+        where = f"{self.contract.name}.{operation.name}"
+        name = escaped(self._at.members[operation.name])
         forms = [
             (p.name, form_of(p.type, f"{where}: parameter {p.name!r}"))
             for p in operation.parameters
@@ -274,25 +263,19 @@ class _Writer:
 
     def _raised(self, operation: Operation) -> Iterator[str]:
         for kind in operation.raises:
-            where = f"{self._contract.name}.{operation.name}: {kind.__name__}"
+            where = f"{self.contract.name}.{operation.name}: {kind.__name__}"
             yield self._types.exception(kind, where)
         yield "RemoteError"
 
     def _signal(self, name: str) -> str:
-        where = f"{self._contract.name}.{name}: the signal"
-        kind, _ = self._types.word(form_of(self._contract.signals[name], where), where)
-        if isinstance(form_of(self._contract.signals[name], where), Void):
+        where = f"{self.contract.name}.{name}: the signal"
+        kind, _ = self._types.word(form_of(self.contract.signals[name], where), where)
+        if isinstance(form_of(self.contract.signals[name], where), Void):
             raise NotSupported(f"{where}: None alone is no parameter in IDL; make it `bool`")
         scoped = f"{self._at.name}::{kind}" if self._types.owns(kind) else kind
-        identifier = escaped(Scope([self._listener]).identifier(name, where))
+        identifier = escaped(Scope([self._at.listener]).identifier(name, where))
         value = Scope([kind]).identifier("value", where)
         return f"oneway void {identifier}(in {scoped} {value});{said(identifier, name)}"
-
-
-def _attributes(contract: Contract) -> frozenset[str]:
-    """Return the properties that are attributes: one that declares exceptions is two operations."""
-    raising = {o.attribute for o in contract.operations.values() if o.raises}
-    return frozenset(contract.attributes.keys() - raising)
 
 
 def _within(modules: Sequence[str], text: str) -> str:

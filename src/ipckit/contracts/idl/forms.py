@@ -46,6 +46,7 @@ __all__ = [
     "Text",
     "Void",
     "Worded",
+    "Wrapped",
     "everything",
     "form_of",
     "record_of",
@@ -198,6 +199,13 @@ class Worded:
     kind: type
 
 
+@dataclass(eq=False, slots=True)
+class Wrapped:
+    """A class that leads back to what it stands in: an any, as IDL lets only a sequence do so."""
+
+    item: Form
+
+
 Form = (
     Number
     | Boolean
@@ -215,6 +223,7 @@ Form = (
     | Reference
     | Checked
     | Worded
+    | Wrapped
 )
 
 
@@ -232,6 +241,7 @@ def form_of(annotation: Any, where: str) -> Form:
         raise ContractError(f"{where}: {type_name(annotation)}: {error}") from None
     found = _Reading(where).form(info)
     _refuse_endless(found, where)
+    _wrap(found)
     return found
 
 
@@ -401,7 +411,7 @@ def _in_order(info: Any) -> Sequence[shapes.Field]:
 def children(form: Form) -> Iterator[Form]:
     """Yield the nodes directly inside a node."""
     match form:
-        case Items(item=item) | Optional(item=item) | Checked(item=item):
+        case Items(item=item) | Optional(item=item) | Checked(item=item) | Wrapped(item=item):
             yield item
         case Pairs(key=key, value=value):
             yield from (key, value)
@@ -422,26 +432,41 @@ def _refuse_endless(root: Form, where: str) -> None:
             )
 
 
-def everything(
-    root: Form, *, held: bool = False, itself: bool = True, chosen: bool = False
-) -> list[Form]:
-    """Return a node and every node inside it, each once.
-
-    If `held`, only those that are always there, or, if `chosen`, may be there in a member.
-    """
+def everything(root: Form, *, held: bool = False, itself: bool = True) -> list[Form]:
+    """Return a node and every node inside it, each once; if `held`, those that are always there."""
     found: dict[int, Form] = {}
     waiting = [root] if itself else [*children(root)]
     while waiting:
         node = waiting.pop()
         if id(node) not in found:
             found[id(node)] = node
-            if (
-                not held
-                or isinstance(node, Row | Record | Checked)
-                or (chosen and isinstance(node, Choice))
-            ):
+            if not held or isinstance(node, Row | Record | Checked):
                 waiting.extend(children(node))
     return [*found.values()]
+
+
+def _wrap(root: Form) -> None:
+    """Wrap each member that leads back to its record, but a record's sequences of itself."""
+    for record in everything(root):
+        if isinstance(record, Record) and record in everything(record, itself=False):
+            record.fields = [
+                (name, _wrapped(form, record, alone=True)) for name, form in record.fields
+            ]
+
+
+def _wrapped(form: Form, holder: Record, *, alone: bool) -> Form:
+    match form:
+        case Record() | Choice():
+            native = form is holder and alone
+            return form if native or holder not in everything(form) else Wrapped(form)
+        case Items(item=item) | Optional(item=item) | Checked(item=item):
+            return dataclasses.replace(form, item=_wrapped(item, holder, alone=alone))
+        case Pairs(key=key, value=value):
+            inner = _wrapped(value, holder, alone=False)
+            return dataclasses.replace(form, key=_wrapped(key, holder, alone=False), value=inner)
+        case Row(items=items):
+            return Row(tuple(_wrapped(item, holder, alone=False) for item in items))
+    return form
 
 
 def _worded(info: Any) -> Form:

@@ -39,10 +39,11 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
 class Scope:
-    """Gives each name of one scope of IDL its identifier; `taken` are names that are not free."""
+    """Gives each name of one scope of IDL its identifier; `taken` are words that stand there."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {name.lower() for name in taken}
+        words = {word.lower() for word in taken} - KEYWORDS
+        self._taken = {word.removeprefix("_") for word in words}
 
     def has_room(self, identifier: str) -> bool:
         """Say whether no name of the scope is like this identifier."""
