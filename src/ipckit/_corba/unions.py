@@ -1,7 +1,7 @@
 """Unions: which class of Python stands for which case of IDL.
 
-The arms of imported ones are as `ipckit.types.Switch` has them: a class says first what it is switched on, a
-ClassVar for one case, a field for several cases or for all that no other arm has.
+Arms of imported unions are as `ipckit.types.Switch` has them: a class says first what it is
+switched on, a ClassVar for one case, a field for several cases or for all that no other arm has.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipckit.cli.commands import UsageError
 from ipckit.cli.failures import DONE
-from ipckit.cli.imports import classes_from, contract_from
+from ipckit.cli.imports import classes_from, contract_from, contracts_from
 from ipckit.cli.terminal import escaped
 from ipckit.contracts import files
 
@@ -35,11 +35,12 @@ def add(commands: Commands) -> None:
             f"ipckit export {_CALCULATOR} --to openrpc",
             f"ipckit export {_CALCULATOR} --to python --async",
             f"ipckit export {_CALCULATOR} --to x",
+            f"ipckit export {_CALCULATOR} --to idl",
         ],
     )
     parser.add_argument("target", metavar="TARGET|FILE")
     parser.add_argument(
-        "--to", required=True, choices=("openrpc", "python", "x"), help="the format"
+        "--to", required=True, choices=("idl", "openrpc", "python", "x"), help="the format"
     )
     _add_writing(parser)
     parser = commands.add(
@@ -78,6 +79,8 @@ def run_export(options: argparse.Namespace) -> int:
         raise UsageError(f"--async is for --to python; {options.to} has one form")
     if options.to == "x":
         return _write(_x(classes_from(options.target).values()), options.output)
+    if options.to == "idl":
+        return _write(_idl(contracts_from(options.target).values()), options.output)
     contract = contract_from(options.target)
     if options.to == "python":
         return _write(_python(contract, is_async=options.is_async), options.output)
@@ -126,6 +129,12 @@ def _x(contracts: Iterable[Any]) -> str:
     from ipckit.contracts import x
 
     return x.text(*contracts)
+
+
+def _idl(contracts: Iterable[Contract]) -> str:
+    from ipckit.contracts.idl import export
+
+    return export.text(*contracts)
 
 
 def _write(text: str, path: str | None) -> int:
