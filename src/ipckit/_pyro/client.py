@@ -238,7 +238,10 @@ class PyroChannel:
         if reply.flags & protocol.FLAGS_EXCEPTION:
             if faults.is_end(value):
                 raise StreamEnded
-            raise self._known(faults.fault_of(value), name)
+            fault = faults.fault_of(value)
+            if fault.kind == "LimitExceeded":
+                self._lane().shut()  # Its daemon reads no further.
+            raise self._known(fault, name)
         return value
 
     def greeting(self) -> bytes:

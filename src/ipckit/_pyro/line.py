@@ -54,6 +54,19 @@ class Line:
         """Octets that have arrived and belong to no message that was asked for."""
         return self._held
 
+    @property
+    def marks(self) -> tuple[int, int]:
+        """The serializer and the sequence number of the message that was begun last."""
+        return self._home[7], int.from_bytes(self._home[10:12], "big")
+
+    def drain(self, until: float) -> None:
+        """Take and drop what comes until then, or until the peer ends."""
+        self._held = 0
+        while (left := until - _clock()) > 0:
+            self.arm(left)
+            if not self.stream.receive_into(self._home):
+                return
+
     def over(self) -> bool:
         """Say of a line that has something to read whether it ended, or holds what is not asked."""
         try:

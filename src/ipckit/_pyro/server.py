@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -22,7 +23,7 @@ from ipckit._pyro.exposed import DAEMON, SUBSCRIBE
 from ipckit._pyro.line import Line
 from ipckit._pyro.messages import Message, annotation, message
 from ipckit._pyro.streams import END, Items, SignalItems, Streams
-from ipckit._pyro.values import spoken
+from ipckit._pyro.values import SERPENT, spoken
 from ipckit._session.server import Acceptor
 from ipckit.errors import (
     BadArguments,
@@ -53,6 +54,8 @@ log: Final = logging.getLogger("ipckit.server")
 CALLS: Final = 10_000
 """Calls that one batch may hold."""
 _ANYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (they are recognized, not bound to)
+LINGER: Final = 1.0
+"""Seconds in which a peer may send the rest of a message that is refused, and read why."""
 CALL: Final = 2
 """How deep a call nests its arguments."""
 _FIRST: Final = frozenset({protocol.MSG_CONNECT})
@@ -130,7 +133,11 @@ class _Conversation:
         whole = self._limits.request
         self._line.arm(whole)
         until = None if whole is None else time.monotonic() + whole
-        said = self._line.receive(_FIRST, until)
+        try:
+            said = self._line.receive(_FIRST, until)
+        except (ProtocolError, LimitExceeded) as error:
+            self._send(message(protocol.MSG_CONNECTFAIL, 1, 0, 0, SERPENT.dumps(str(error))))
+            raise
         if said is None:
             return False
         serializer = spoken[said.serializer]
@@ -152,7 +159,11 @@ class _Conversation:
         line, idle, whole = self._line, self._limits.idle, self._limits.request
         while True:
             line.arm(idle)
-            asked = line.receive(_LATER, None, whole)
+            try:
+                asked = line.receive(_LATER, None, whole)
+            except LimitExceeded as error:
+                self._refuse(error)
+                raise
             if asked is None:
                 return
             if self._greeting and asked.flags & protocol.FLAGS_ONEWAY:
@@ -160,6 +171,17 @@ class _Conversation:
             answer = self._answer(asked)
             if answer is not None:
                 self._send(answer)
+
+    def _refuse(self, error: LimitExceeded) -> None:
+        """Answer a call that is not read, and take it so that the answer is."""
+        number, sequence = self._line.marks
+        serializer = spoken.get(number, SERPENT)
+        data = _failure(serializer, Fault("LimitExceeded", str(error)))
+        kind, flags = protocol.MSG_RESULT, protocol.FLAGS_EXCEPTION
+        self._send(message(kind, serializer.number, flags, sequence, data))
+        # Of TLS too: a TLS socket's own ends both ways.
+        socket.socket.shutdown(self.stream.native, socket.SHUT_WR)
+        self._line.drain(time.monotonic() + LINGER)
 
     def _send(self, octets: bytes) -> None:
         octets, self._greeting = self._greeting + octets, b""
