@@ -13,14 +13,15 @@ import ipckit
 SOURCE: Final = Path(ipckit.__file__).parent
 LAYERS: Final = (
     {"errors", "types"},
-    {"_address", "_annotations", "_aside", "_signal", "_contract", "_deadline", "_dialogue"},
+    {"_address", "_annotations", "_aside", "_signal", "_contract", "_deadline", "_dialogue"}
+    | {"_references", "_servants", "_streams"},
     {"protocols", "transports", "contracts", "process", "_capabilities", "_options"},
-    {"_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
+    {"_batch", "_ccallback", "_cdata", "_cnumbers", "_cprototype", "_dispatch", "_proxy"},
     {"_session", "_httpapp", "_httpclient"},
-    {"_portmapper", "_pyro"},
+    {"_corba", "_portmapper", "_pyro"},
     {"adapters"},
     {"_registry"},
-    {"_api", "aio", "pyro", "rpcbind", "sunrpc"},
+    {"_api", "aio", "corba", "pyro", "rpcbind", "sunrpc"},
     {"cli", "testing", "bench", "examples", "_recipes", "_tap", "_tour"},
 )
 """What stands in one layer imports what stands in it or below; the first stands lowest."""

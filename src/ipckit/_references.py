@@ -11,7 +11,6 @@ import functools
 import operator
 import types
 import typing
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,10 +20,7 @@ from ipckit._annotations import is_reference, type_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ipckit._contract import Contract
-    from ipckit._proxy import Channel
-
-__all__ = ["carried", "check_of", "proxy_of"]
+__all__ = ["carried", "check_of"]
 
 OPAQUE = "_ipckit_opaque_"
 """What a class of references says of itself that have no contract."""
@@ -80,24 +76,6 @@ def check_of(annotation: Any) -> Callable[[Any, str], None] | None:
     return check_each
 
 
-def proxy_of(contract: Contract, channel: Channel, name: str, timeout: float | None) -> Any:
-    """Return a proxy of an object that a channel reaches, to be awaited if its contract is.
-
-    `name` and `timeout`, in seconds, are the channel's.
-    """
-    from ipckit._proxy import make_proxy
-
-    if not any(operation.is_async for operation in contract.operations.values()):
-        return make_proxy(contract, channel)
-    from ipckit._session.aio_threads import CALLS, ThreadChannel
-    from ipckit._session.aio_workers import Workers
-
-    threads = Workers(CALLS, f"ipckit-call {name}")
-    awaited: Any = ThreadChannel(channel, threads, name, timeout)
-    weakref.finalize(proxy := make_proxy(contract, awaited, is_async=True), threads.close)
-    return proxy
-
-
 def _places(origin: Any, arguments: tuple[Any, ...]) -> Callable[[Any, Any], Any]:
     """Return what yields, of a value of the type, each item with its place and its check."""
     if origin is tuple and arguments[-1] is not ...:
@@ -122,23 +100,24 @@ def _of_tuple(value: Any, checks: list[Any]) -> Iterator[tuple[str, Any, Any]]:
 
 def _refuse_unfit(wanted: Any, value: Any, where: str) -> None:
     """Raise ValidationError unless the value has what the contract asks."""
-    if wanted in type(value).__mro__:
-        return
-    if not hasattr(wanted, OPAQUE):
-        from ipckit._contract import contract_of
-        from ipckit._dispatch import fulfil
-        from ipckit.errors import ContractError
+    if wanted not in type(value).__mro__ and not _fits(wanted, value):
+        got = type_name(type(value))
+        raise msgspec.ValidationError(f"Expected `{type_name(wanted)}`, got `{got}` - at `{where}`")
 
-        asked = contract_of(wanted)
-        spoken = getattr(type(value), "_ipckit_contract_", None)
-        try:
-            if spoken is None:
-                fulfil(value, asked)
-                return
-        except ContractError:
-            pass
-        else:
-            if asked.operations.keys() <= spoken.operations.keys():
-                return
-    got = type_name(type(value))
-    raise msgspec.ValidationError(f"Expected `{type_name(wanted)}`, got `{got}` - at `{where}`")
+
+def _fits(wanted: Any, value: Any) -> bool:
+    from ipckit._contract import contract_of
+    from ipckit._servants import fulfil
+    from ipckit.errors import ContractError
+
+    spoken = getattr(type(value), "_ipckit_contract_", None)
+    if hasattr(wanted, OPAQUE):
+        return spoken is not None
+    asked = contract_of(wanted)
+    if spoken is not None:
+        return bool(asked.operations.keys() <= spoken.operations.keys())
+    try:
+        fulfil(value, asked)
+    except ContractError:
+        return False
+    return True
