@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,10 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -138,6 +140,32 @@ def test_a_plain_client_finds_ours_by_its_name(there: str) -> None:
 def test_ours_finds_a_plain_server_by_its_name(there: str) -> None:
     with serving("adder", there), ipckit.connect(Adder, f"PYRONAME:adder@{there}") as adder:
         assert adder.add(40, 2) == 42
+
+
+def test_a_coroutine_finds_a_server_by_its_name(there: str) -> None:
+    class AsyncAdder(Protocol):
+        async def add(self, a: int, b: int) -> int: ...
+
+    async def found() -> int:
+        async with (
+            ipckit.aio.serve(Adder(), f"PYRONAME:adder@{there}"),
+            ipckit.aio.connect(AsyncAdder, f"PYRONAME:adder@{there}") as adder,
+        ):
+            return await adder.add(40, 2)
+
+    assert asyncio.run(found()) == 42
+    assert listed(there) == {}
+
+
+def test_a_name_server_on_a_unix_socket_is_asked() -> None:
+    with tempfile.TemporaryDirectory(prefix="ipckit-") as folder:
+        path = f"{folder}/names.sock"
+        argv = [sys.executable, "-u", "-m", "Pyro5.nameserver", "-u", path, "-x"]
+        with running(*argv, end=signal.SIGINT) as process:
+            line(process, "URI = ")
+            address = f"PYRONAME:adder@./u:{path}"
+            with ipckit.serve(Adder(), address), ipckit.connect(Adder, address) as adder:
+                assert adder.add(40, 2) == 42
 
 
 def test_a_name_may_hold_what_others_are_matched_by(there: str) -> None:
@@ -315,7 +343,7 @@ def test_names_are_those_of_one_name_server_alone(names: NameServer) -> None:
         assert listed(other.address.removeprefix("PYRONAME:@")) == {}
 
 
-def test_nothing_is_left_of_a_name_server(there: str) -> None:
+def test_nothing_is_left_of_a_name_server() -> None:
     before = set(threading.enumerate()), set(os.listdir("/proc/self/fd"))
     with NameServer() as names, ipckit.serve(Adder(), names.named("adder")) as server:
         with ipckit.connect(Adder, names.named("adder")) as adder:
@@ -368,6 +396,7 @@ def test_a_name_is_served_described_and_called_by_commands() -> None:
             line(server, "ready ")
             shown = run("ipckit", "describe", f"PYRONAME:{place}").stdout
             called = run("ipckit", "call", f"PYRONAME:calculator{place}", "add", "40", "2").stdout
+        assert listed(place.removeprefix("@")) == {}
     assert [row.split()[0] for row in shown.splitlines()] == [
         "name",
         "Pyro.NameServer",

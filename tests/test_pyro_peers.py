@@ -611,7 +611,7 @@ def test_the_octets_of_a_call_to_a_plain_server_are_explained(plain: str) -> Non
     argv = ["ipckit", "explain", at(plain, "warehouse"), "store", "ada", "--contract"]
     done = subprocess.run(
         [sys.executable, "-m", *argv, f"{__file__}:Warehouse"],
-        env={**environment(), "PYTHONPATH": str(HERE)},
+        env={**environment(), "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
