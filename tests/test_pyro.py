@@ -21,6 +21,7 @@ import ipckit
 from ipckit._pyro import faults
 from ipckit.errors import (
     AddressError,
+    CallTimeout,
     ConnectFailed,
     Fault,
     IpcError,
@@ -336,3 +337,27 @@ def test_a_plain_daemon_is_described_by_its_names() -> None:
     finally:
         daemon.shutdown()
         serving.join(PATIENCE)
+
+
+def test_waiting_for_the_turn_on_one_connection_spends_the_call_s_own_time() -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    class Slow:
+        def hold(self) -> bool:
+            begun.set()
+            return done.wait(PATIENCE)
+
+        def quick(self) -> None: ...
+
+    with (
+        ipckit.serve(Slow(), "pyro://127.0.0.1:0") as server,
+        ipckit.connect(Slow, server.address, connections=1) as slow,
+    ):
+        holding = threading.Thread(target=slow.hold)
+        holding.start()
+        begun.wait(PATIENCE)
+        with ipckit.timeout(0.1), pytest.raises(CallTimeout) as late:
+            slow.quick()
+        done.set()
+        holding.join(PATIENCE)
+    assert late.value.executed == "no"

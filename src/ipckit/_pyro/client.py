@@ -7,6 +7,8 @@ failed half-way is closed, so that its answer is never taken for that of the nex
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import functools
 import threading
 import time
@@ -27,6 +29,7 @@ from ipckit._pyro.typed import plainly
 from ipckit._pyro.values import spoken
 from ipckit._session.ending import again, expired, lost, poison_after_fork
 from ipckit.errors import (
+    CallTimeout,
     ConnectFailed,
     ConnectionLost,
     Fault,
@@ -79,6 +82,7 @@ class PyroChannel:
         self._local = threading.local()
         self._listening: dict[str, Listener] = {}
         self._metadata: Mapping[str, Any] | None = None
+        self._dropped: collections.deque[str] = collections.deque()
         self._first = self._local.lane = self._new_lane()
         self._make_exports = exports
         if not lazily:
@@ -210,21 +214,39 @@ class PyroChannel:
         """
         # Before the lock, which a thread that a fork left behind may hold.
         self.alive()
+        while self._dropped:
+            self.end_stream(self._dropped.popleft())
+        seconds = None if patient else _deadline.remaining(self._options.timeout)
+        until = None if seconds is None else _clock() + seconds
         lane = lane or self._lane()
-        with lane.lock:
+        waited = not lane.lock.acquire(False)
+        if waited and not lane.lock.acquire(timeout=-1 if seconds is None else seconds):
+            raise CallTimeout(f"{self.name}: another thread's call took all the time")
+        try:
             self.alive()
-            seconds = None if patient else _deadline.remaining(self._options.timeout)
-            until = None if seconds is None else _clock() + seconds
             if patient and not lane.is_open:
                 raise ConnectionLost(f"{self.name}: the connection is closed")
             if not patient and lane.stale():
-                lane.open(seconds)
+                lane.open(_left(until))
+                waited = True
+            left = _left(until) if waited else seconds
             try:
-                return lane.exchange(data, flags, self._serializer.number, seconds, until)
+                return lane.exchange(data, flags, self._serializer.number, left, until)
             except BaseException as error:  # noqa: BLE001  (raised again, as ours where it is not)
                 # Half an exchange: its answer must not be taken for that of the next call.
                 lane.shut()
                 raise self._mapped(error, seconds) from None
+        finally:
+            lane.lock.release()
+
+    def drop_stream(self, stream: str) -> None:
+        """Let the next call end a stream: this may be in the middle of one."""
+        self._dropped.append(stream)
+
+    def end_stream(self, stream: str) -> None:
+        """Tell the server that no more items are wanted."""
+        with contextlib.suppress(IpcError):
+            self.perform("close_stream", (stream,), {}, DAEMON, protocol.FLAGS_ONEWAY)
 
     def outcome(self, reply: Message | None, name: str) -> Any:
         """Return the plain value of a reply, or an iterator; raises Fault or ProtocolError."""
@@ -344,6 +366,11 @@ class PyroChannel:
             case OSError():
                 return lost(self.name, error)
         return error
+
+
+def _left(until: float | None) -> float | None:
+    """Return the seconds until a monotonic time, a little where it is over: 0 would not wait."""
+    return None if until is None else max(until - _clock(), 0.001)
 
 
 _LISTED: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {

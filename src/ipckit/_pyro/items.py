@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from Pyro5 import protocol
 
 from ipckit._pyro.exposed import DAEMON, SUBSCRIBE
 from ipckit._pyro.typed import decoder, results
@@ -59,11 +57,11 @@ class Items:
         """End the stream; once more does nothing."""
         stream, self._stream = self._stream, None
         if stream is not None and self._channel.dead is None:
-            with contextlib.suppress(IpcError):
-                self._channel.perform("close_stream", (stream,), {}, DAEMON, protocol.FLAGS_ONEWAY)
+            self._channel.end_stream(stream)
 
     def __del__(self) -> None:
-        self.close()
+        if self._stream is not None:
+            self._channel.drop_stream(self._stream)
 
 
 class Listener:
