@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ipckit.contracts.idl.export import Unit
 
-__all__ = ["Stub", "Stubs", "stubs"]
+__all__ = ["Stub", "Stubs", "described", "stubs"]
 
 SECONDS: Final = 60.0
 """How long the compiler may take: it takes a tenth of one."""
@@ -250,7 +250,7 @@ def _compiled(text: str, file: str, package: str) -> str:
             raise MechanismUnavailable(f"omniidl cannot be run: {error}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").replace(f"{folder}{os.sep}", "").strip()
-        raise ContractError(f"{file}: omniidl refuses it: {said.splitlines()[0] if said else ''}")
+        raise ContractError(f"omniidl refuses {said.splitlines()[0] if said else file}")
     return done.stdout.decode()
 
 
