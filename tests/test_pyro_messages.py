@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import Pyro5.api
@@ -170,3 +171,11 @@ def test_a_bent_call_is_answered_with_an_exception(address: str, call: Any) -> N
         assert b"__exception__" in peer.receive()
         peer.send(head(len(right), kind=4) + right)
         assert peer.receive().endswith(b"\n3")
+
+
+def test_literals_are_read_by_many_threads_at_once() -> None:
+    value = [{"a": (1, b"x", None)} for _ in range(50)]
+    data = SERPENT.dumps(value)
+    with ThreadPoolExecutor(8) as pool:
+        read = pool.map(lambda _: SERPENT.loads(data, 10) == value, range(500))
+        assert all(read)

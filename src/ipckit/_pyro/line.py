@@ -124,20 +124,30 @@ class Line:
 
     def _rest(self, size: int, until: float | None) -> bytes:
         """Return what follows the head: what is held of it, and what is still to come."""
-        content = bytearray(self._home[HEAD : self._held])
-        while (left := size - len(content)) > 0:
-            # As large as what came so far, not as large as what the peer has said.
-            room = memoryview(bytearray(min(left, max(len(content), READ), CHUNK)))
-            content += room[: self._more(room, until)]
-        return bytes(content)
+        parts = [bytes(self._home[HEAD : self._held])]
+        missing = size - len(parts[0])
+        while missing:
+            self._rearm(until)
+            # A piece at a time: no memory is taken for what the peer has only announced.
+            part = self.stream.receive(min(missing, CHUNK))
+            if not part:
+                raise ConnectionLost("the peer closed the connection in the middle of a message")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
 
     def _more(self, room: memoryview, until: float | None) -> int:
-        if until is not None:
-            left = until - _clock()
-            if left <= 0:
-                raise BlockingIOError(errno.EAGAIN, "the time is over")
-            self.arm(left)
+        self._rearm(until)
         count = self.stream.receive_into(room)
         if not count:
             raise ConnectionLost("the peer closed the connection in the middle of a message")
         return count
+
+    def _rearm(self, until: float | None) -> None:
+        """Let the next wait take what is left of the time; raises BlockingIOError at its end."""
+        if until is None:
+            return
+        left = until - _clock()
+        if left <= 0:
+            raise BlockingIOError(errno.EAGAIN, "the time is over")
+        self.arm(left)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ast
 import datetime
+import os
 import re
 import struct
+import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgpack
@@ -30,10 +32,15 @@ VALUES: Final = 1_000_000
 """Values that one message may hold: each takes some hundred octets while it is read."""
 _HEADER: Final = b"# serpent utf-8 python3.2\n"
 _REFERENCES: Final = {"Pyro5.client.Proxy", "Pyro5.core.URI"}
-_UNREADABLE: Final = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+_UNREADABLE: Final = (
+    ValueError,
+    SyntaxError,
+    SystemError,
+    TypeError,
+    MemoryError,
+    RecursionError,
+)
 _STRINGS: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
-_BRACKETS: Final = re.compile(r"[^\[\](){}]+")
-_SURROGATE: Final = re.compile(r"\\ud[89a-f]")
 
 
 class Reference(NamedTuple):
@@ -81,11 +88,36 @@ class Serpent:
         """Read a message's data; raises ProtocolError or LimitExceeded."""
         try:
             text = data.decode()
-            _judge(text, nesting)
-            value = ast.literal_eval(text)
+            _refuse_many(text)
+            value = ast.literal_eval(_PARSER.parsed(text))
         except _UNREADABLE as error:
             raise ProtocolError(f"that is no serpent: {_first_line(error)}") from None
+        _refuse_depth(value, nesting)
         return _revived(value) if "__class__" in text else value
+
+
+class _Parser:
+    """Python's own, one text at a time: CPython 3.11 and 3.12 count the depth of all at once."""
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Forget the turn that a thread had which a fork left behind."""
+        self._turn = threading.Lock()
+
+    def parsed(self, text: str) -> ast.Expression:
+        """Return the tree of a text; raises what Python raises."""
+        with self._turn:
+            try:
+                return ast.parse(text, mode="eval")
+            except SystemError:
+                # Another thread of the program has parsed meanwhile.
+                return ast.parse(text, mode="eval")
+
+
+_PARSER: Final = _Parser()
 
 
 class MsgPack:
@@ -173,40 +205,31 @@ def _unpacked(code: int, data: bytes) -> Any:
     raise ValueError(f"extension {code} is none of Pyro's that is read here")
 
 
-def _judge(text: str, nesting: int) -> None:
-    """Raise LimitExceeded for what is too deep or too much; what is written in text is neither."""
-    deep = text.count("[") + text.count("(") + text.count("{") > nesting
-    if not deep and len(text) < VALUES:
-        return
-    bare = _STRINGS.sub("", text)
-    if bare.count(",") > VALUES:
+def _refuse_many(text: str) -> None:
+    """Raise LimitExceeded for too many values; commas in text and in bytes part none."""
+    if text.count(",") > VALUES and _STRINGS.sub("", text).count(",") > VALUES:
         raise LimitExceeded(
             f"a message holds more than {VALUES} values; send bytes", executed="maybe"
         )
-    depth = 0
-    for brackets in _BRACKETS.split(bare):
-        for bracket in brackets:
-            depth += 1 if bracket in "[({" else -1
-            if depth > nesting:
-                raise LimitExceeded(f"nested deeper than {nesting}", executed="maybe")
 
 
 def _refuse_depth(value: Any, nesting: int) -> None:
-    level = [value]
-    for _ in range(nesting + 1):
-        level = (
-            [
-                inner
-                for outer in level
-                for inner in (outer.values() if isinstance(outer, dict) else outer)
-                if isinstance(inner, list | dict)
-            ]
-            if isinstance(level[0], list | dict)
-            else []
-        )
+    """Raise LimitExceeded for containers in containers, level by level."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(nesting):
         if not level:
             return
-    raise LimitExceeded(f"nested deeper than {nesting}", executed="maybe")
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _CONTAINERS
+        ]
+    if level:
+        raise LimitExceeded(f"nested deeper than {nesting}", executed="maybe")
+
+
+_CONTAINERS: Final = {list, tuple, dict, set}
 
 
 def _revived(value: Any) -> Any:
