@@ -184,7 +184,7 @@ def test_a_type_that_leads_back_to_itself_is_its_own_of_two_interfaces() -> None
     text = "struct R; typedef sequence<R> Rs; struct R {{ {}; Rs a; }}; interface {} {{ R b(); }};"
     whole, words = (
         stubs(unit(text.format(member, name), name)).interface(name)
-        for member, name in (("long x", "Whole"), ("string x", "Words"))
+        for member, name in (("long x", "OfLongs"), ("string x", "OfTexts"))
     )
     for stub in (whole, words):
         ((_, (record,), _),) = stub.operations.values()

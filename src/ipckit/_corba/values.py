@@ -58,10 +58,11 @@ from ipckit.contracts.idl.forms import (
     Reference,
     Row,
     Text,
+    Void,
     Worded,
     Wrapped,
 )
-from ipckit.errors import NotSupported
+from ipckit.errors import ContractError, NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -123,14 +124,13 @@ class Values:
     ) -> Convert | None:
         """Write the function of a class once; what leads back to it finds it at the call."""
         if not isinstance(form, Record | Choice):
-            return make(form, descriptor, sure)
+            return _written(make, form, descriptor, sure)
         key = id(form), id(descriptor), sure
         if key in self._written:
             return lambda value: self._written[key](value)
         self._kept.append(form)
         self._written[key] = same
-        made = make(form, descriptor, sure) or same
-        self._written[key] = made
+        self._written[key] = made = _written(make, form, descriptor, sure) or same
         return made
 
     # Outward
@@ -184,7 +184,7 @@ class Values:
                 return chained(check, self.outward(item, descriptor, sure=sure))
             case Worded(kind=kind):
                 return functools.partial(worded, kind)
-        return functools.partial(exactly, type(None))
+        raise TypeError  # None, where IDL has a value
 
     def _number_outward(self, form: Number, sure: bool) -> Convert | None:
         if form.word == "float":
@@ -373,6 +373,8 @@ class Values:
                 return chained(self.inward(item, descriptor), check)
             case Worded(kind=kind):
                 return lambda value: msgspec.convert(value, kind)
+            case Void():
+                raise TypeError  # as above
         return None
 
     def _items_inward(self, form: Items, descriptor: Any) -> Convert | None:
@@ -479,3 +481,16 @@ def _text_outward(form: Text, descriptor: Any, sure: bool) -> Convert:
     bounded = descriptor[0] == tcInternal.tv_string and descriptor[1]
     bounding = functools.partial(within_octets, bounded) if bounded else None
     return chained(typing_, sizing, text, bounding) or text
+
+
+def _written(
+    make: Callable[..., Convert | None], form: Form, descriptor: Any, sure: bool | None
+) -> Convert | None:
+    """Return the function for a type; raises ContractError where annotation and IDL differ."""
+    try:
+        return make(form, descriptor, sure)
+    except ContractError:
+        raise
+    except (TypeError, ValueError, LookupError):
+        kind = type(form).__name__
+        raise ContractError(f"an annotation ({kind}) is not what its IDL says") from None
