@@ -97,7 +97,7 @@ class Serpent:
 
 
 class _Parser:
-    """Python's own, one text at a time: CPython 3.11 and 3.12 count the depth of all at once."""
+    """Python's own, one text at a time: CPython 3.11 mixes up the depths of two at once."""
 
     def __init__(self) -> None:
         self.renew()
