@@ -593,7 +593,7 @@ def run_example(line: str, folder: Path) -> None:
 
 def test_help_names_every_command() -> None:
     shown = ipckit("--help").stdout
-    assert all(re.search(rf"^    {command} ", shown, re.MULTILINE) for command in COMMANDS)
+    assert all(re.search(rf"^    {command}\s", shown, re.MULTILINE) for command in COMMANDS)
 
 
 def test_python_m_ipckit_is_the_command() -> None:

@@ -57,7 +57,7 @@ def server(
             ((host, port),) = ior.read(address).endpoints
             address = f"corba://{host}:{port}/Peer"
         elif request.param == "names":
-            nameclt = require_program("nameclt", "omniorb")
+            nameclt = require_program("/usr/bin/nameclt", "omniorb")
             subprocess.run([nameclt, "-ior", names.ior, "bind", "peer", address], check=True)
             address = f"{names.address}/peer"
         yield address

@@ -484,7 +484,7 @@ def said(*command: str) -> str:
 def test_debians_nameclt_sees_what_we_bind(
     orb: Any, service: NameService, names: str, thing: Any, bind: Bind
 ) -> None:
-    nameclt = [require_program("nameclt", "omniorb"), "-ior", service.ior]
+    nameclt = [require_program("/usr/bin/nameclt", "omniorb"), "-ior", service.ior]
     bind(at(names, "bank/account.v1"), thing)
     assert said(*nameclt, "list") == "bank/\n"
     assert said(*nameclt, "list", "bank") == "account.v1\n"
@@ -495,7 +495,7 @@ def test_debians_nameclt_sees_what_we_bind(
 def test_what_debians_nameclt_binds_we_see(
     orb: Any, service: NameService, names: str, thing: Any
 ) -> None:
-    nameclt = [require_program("nameclt", "omniorb"), "-ior", service.ior]
+    nameclt = [require_program("/usr/bin/nameclt", "omniorb"), "-ior", service.ior]
     said(*nameclt, "bind_new_context", "bank")
     said(*nameclt, "bind", "bank/safe", orb.object_to_string(thing))
     assert bound(orb, names) == ["bank", "bank/safe"]
@@ -503,7 +503,7 @@ def test_what_debians_nameclt_binds_we_see(
 
 
 def test_debians_catior_reads_references_as_we_do(service: NameService) -> None:
-    shown = said(require_program("catior", "omniorb"), service.ior)
+    shown = said(require_program("/usr/bin/catior", "omniorb"), service.ior)
     described = ior.read(service.ior)
     ((host, port),) = described.endpoints
     assert f'Type ID: "{described.interface}"' in shown
@@ -513,7 +513,7 @@ def test_debians_catior_reads_references_as_we_do(service: NameService) -> None:
 @pytest.fixture
 def debians(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a naming service of Debian's."""
-    program = require_program("omniNames", "omniorb-nameserver")
+    program = require_program("/usr/bin/omniNames", "omniorb-nameserver")
     where = ["-datadir", str(tmp_path), "-ORBendPoint", "giop:tcp:127.0.0.1:0"]
     options = getattr(request, "param", UTF8)
     with subprocess.Popen(

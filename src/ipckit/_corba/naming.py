@@ -20,9 +20,10 @@ import omniORB
 from omniORB import CORBA
 
 from ipckit import _deadline
-from ipckit._corba import ior
-from ipckit._corba.errors import failed
+from ipckit._corba import errors, ior
+from ipckit._corba.addresses import is_named
 from ipckit._corba.names import Component, Name, NamingAddress, written
+from ipckit._corba.orb import Wanted, hold
 from ipckit.errors import (
     AddressError,
     CallTimeout,
@@ -36,7 +37,10 @@ from ipckit.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Registration", "listing", "resolve", "told"]
+    from ipckit._address import Address
+    from ipckit._options import Options
+
+__all__ = ["Registration", "directory", "listing", "refused", "resolve"]
 
 PATIENCE: Final = 5.0
 """Seconds that a naming service has to bind a name, or to unbind it."""
@@ -82,16 +86,29 @@ def listing(orb: Any, address: str, timeout: float | None) -> list[dict[str, Any
         return sorted(service.rows(top), key=lambda row: str(row["name"]))
 
 
-@contextlib.contextmanager
-def told(address: str) -> Iterator[None]:
-    """Say of an object that cannot be reached that a naming service told where it is."""
+def directory(address: Address, options: Options) -> list[dict[str, Any]] | None:
+    """Return what `listing` does, where an address names a context of a naming service."""
+    if not is_named(address):
+        return None
+    orb = hold(Wanted(message=options.limits.message), str(address))
     try:
-        yield
-    except ConnectFailed as error:
-        raise ConnectFailed(
-            f"{error}; the name is bound, but its server has left without a word ({address}): "
-            "start it again, or unbind the name with nameclt"
-        ) from None
+        return listing(orb.orb, address.path, options.timeout)
+    finally:
+        orb.release()
+
+
+def refused(error: CORBA.SystemException, address: Address) -> IpcError:
+    """Return what the exception of a connect means, and what a bound name has to do with it."""
+    meaning = errors.refused(error, str(address))
+    if is_named(address) and isinstance(error, _GONE) and isinstance(meaning, ConnectFailed):
+        return ConnectFailed(
+            f"{meaning}; the name is bound, but its server has left without a word: start it "
+            "again, or unbind the name with nameclt"
+        )
+    return meaning
+
+
+_GONE: Final = (CORBA.TRANSIENT, CORBA.COMM_FAILURE, CORBA.OBJECT_NOT_EXIST)
 
 
 class Registration:
@@ -303,7 +320,7 @@ class _Service:
                 f"{self.address}: a CORBA server answers there, but has no such naming context"
             ) from None
         except CORBA.SystemException as error:
-            meaning = failed(error, f"{self.address}: the naming service")
+            meaning = errors.failed(error, f"{self.address}: the naming service")
             if isinstance(meaning, ConnectFailed | ConnectionLost):
                 meaning = ConnectFailed(
                     f"{self.address}: no naming service answers there: start omniNames or "
