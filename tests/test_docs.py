@@ -27,6 +27,8 @@ PAGES = [
 ]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```ini\n; (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WHERE = re.compile(r"(?<=:)\d+(?![\da-f])|IOR:[\da-f.]+")
+"""What differs from run to run in the address of a server."""
 FOREIGN = {"bc": "bc", "nvim": "neovim", "sshd": "openssh-server", "supervisord": "supervisor"}
 
 
@@ -109,10 +111,10 @@ class Terminal:
         watchdog.start()
         line = server.stdout.readline()
         watchdog.cancel()
-        written, real = (re.search(r":(\d+)", text) for text in (output, line))
+        written, real = (WHERE.search(text) for text in (output, line))
         if written and real:
-            self.real[written[1]] = real[1]
-            line = line.replace(real[1], written[1])
+            self.real[written[0]] = real[0]
+            line = line.replace(real[0], written[0])
         return line
 
     def close(self) -> None:

@@ -28,7 +28,12 @@ Caller = Callable[[Workload], Call]
 
 _SUNRPC_STREAMS: Final = ("sunrpc", "sunrpc+unix")
 _SUNRPC: Final = (*_SUNRPC_STREAMS, "sunrpc+udp")
-MECHANISMS: Final = ("memory", "pipe", "unix", "tcp", "udp", "xmlrpc", *_SUNRPC)
+_CORBA: Final = ("corba", "corba+unix")
+_PYRO: Final = ("pyro", "pyro+unix", "pyro+msgpack")
+MECHANISMS: Final = (
+    *("memory", "pipe", "unix", "tcp", "udp", "xmlrpc"),
+    *(*_SUNRPC, *_CORBA, *_PYRO),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,29 @@ CONTESTANTS: Final = {
             settings="the standard library: keep-alive, Nagle off, one write a reply, no gzip; "
             "structs arrive as dicts",
             floor=True,
+        ),
+        Contestant(
+            name="bare omniORBpy",
+            module="ipckit.bench.bare_omniorb",
+            mechanisms=_CORBA,
+            checks="the ORB: that a value has the IDL's type and range",
+            settings="omniidl's stubs, UTF-8, 64 connections, no limit of a message; structs are "
+            "the stubs' own, made beforehand, dataclasses are made into those and back; "
+            "an ORB of its own for each connect",
+            floor=True,
+            needs=("omniORB",),
+            remedy="pip install 'ipckit[corba]'",
+        ),
+        Contestant(
+            name="bare Pyro5",
+            module="ipckit.bench.peers.pyro5",
+            mechanisms=_PYRO,
+            checks=_BYTES,
+            settings="no compression, a proxy a thread; serpent, the default serializer, with "
+            "bytes as they are; pyro+msgpack is over TCP",
+            floor=True,
+            needs=("Pyro5", "msgpack"),
+            remedy="pip install 'ipckit[pyro]'",
         ),
         Contestant(
             name="ipckit",

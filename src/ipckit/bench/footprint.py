@@ -68,6 +68,8 @@ SUBJECTS: Final = (
     _ours("udp", "udp://127.0.0.1:0"),
     _ours("xmlrpc", "xmlrpc://127.0.0.1:0"),
     _ours("sunrpc", "sunrpc://127.0.0.1:0"),
+    _ours("corba", "corba://127.0.0.1:0"),
+    _ours("pyro", "pyro://127.0.0.1:0"),
     Subject(
         name="multiprocessing",
         imports="import multiprocessing.connection",

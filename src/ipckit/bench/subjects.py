@@ -28,6 +28,9 @@ ADDRESSES: Final = {
     "xmlrpc": "xmlrpc://127.0.0.1:0",
     "sunrpc": "sunrpc://127.0.0.1:0",
     "sunrpc+udp": "sunrpc+udp://127.0.0.1:0",
+    "corba": "corba://127.0.0.1:0/bench",
+    "pyro": "pyro://127.0.0.1:0/bench",
+    "pyro+msgpack": "pyro://127.0.0.1:0/bench",
 }
 
 
@@ -54,6 +57,8 @@ def connect(transport: str, address: str) -> Iterator[Caller]:
     """Connect with the defaults; every thread uses the one proxy."""
     if transport == "pipe":
         address = "pipe:" + server_command("ipckit", "pipe")
+    if transport == "pyro+msgpack":
+        address += "?serializer=msgpack"
     is_sunrpc = transport_of(transport)
     contract: Any = Bench if is_sunrpc else Servant
     with ipckit.connect(contract, address) as proxy:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_SUFFIXES: Final = {".py", ".js", ".lua", ".sh", ".c", ".x"}
+_SUFFIXES: Final = {".py", ".js", ".lua", ".sh", ".c", ".cpp", ".idl", ".x"}
 
 
 def add(commands: Commands) -> None:

@@ -1,4 +1,7 @@
-"""Pyro5 with its msgpack serializer; dataclasses are registered as its documentation says."""
+"""Pyro5, also as the floor of our own; dataclasses are registered as its documentation says.
+
+Beside other libraries it has its msgpack serializer; its default is serpent.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import Pyro5.api
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["connect", "serve"]
 
-Pyro5.config.SERIALIZER = "msgpack"
+SERPENT: Final = ("pyro", "pyro+unix")
+"""Where it writes with serpent."""
+Pyro5.config.SERPENT_BYTES_REPR = True
 Pyro5.config.COMPRESSION = False
 Pyro5.config.SOCK_NODELAY = True
 Pyro5.config.SERVERTYPE = "thread"
@@ -42,7 +47,9 @@ def serve(transport: str, ready: Ready) -> None:
     """Serve from Pyro's thread pool."""
     exposed = Pyro5.api.expose(Servant)
     with tempfile.TemporaryDirectory() as folder:
-        where = {"unixsocket": f"{folder}/s"} if transport == "unix" else {"host": "127.0.0.1"}
+        where = (
+            {"unixsocket": f"{folder}/s"} if transport.endswith("unix") else {"host": "127.0.0.1"}
+        )
         with Pyro5.api.Daemon(**where) as daemon:
             ready(str(daemon.register(exposed())))
             daemon.requestLoop()
@@ -51,6 +58,7 @@ def serve(transport: str, ready: Ready) -> None:
 @contextlib.contextmanager
 def connect(transport: str, address: str) -> Iterator[Caller]:
     """Make a proxy for each thread, as Pyro demands."""
+    Pyro5.config.SERIALIZER = "serpent" if transport in SERPENT else "msgpack"
     with contextlib.ExitStack() as stack:
 
         def caller(workload: Workload) -> Call:
