@@ -59,6 +59,20 @@ def test_each_workload_gives_each_contestant_its_due_result(workload: str) -> No
     }
 
 
+@pytest.mark.parametrize("workload", ["64 KiB", "1000 dataclasses", "8 threads", "connect"])
+@pytest.mark.parametrize("mechanism", ["corba+unix", "pyro", "pyro+msgpack"])
+def test_ipckit_and_the_library_alone_do_the_same(mechanism: str, workload: str) -> None:
+    report = tiny(workload, mechanism=mechanism)
+    assert not report.failures
+    assert {result.contestant for result in report.results} > {"ipckit"}
+
+
+def test_structs_cross_corba_as_the_stubs_have_them() -> None:
+    report = tiny("1000 structs", mechanism="corba")
+    assert not report.failures
+    assert {result.contestant for result in report.results} == {"bare omniORBpy", "ipckit"}
+
+
 @pytest.mark.parametrize("mechanism", ["tcp", "sunrpc"])
 def test_every_peer_that_is_installed_makes_a_call(mechanism: str) -> None:
     report = bench.run([mechanism], peers=True, workloads=["add"], plan=TINY, footprint=False)

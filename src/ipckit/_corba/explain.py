@@ -25,6 +25,7 @@ __all__ = ["Line", "explain"]
 Line = tuple[bytes, str]
 """Octets, and what they stand for."""
 HEADER: Final = 12
+LATEST: Final = (1, 2)
 TYPES: Final = (
     *("Request", "Reply", "CancelRequest", "LocateRequest", "LocateReply"),
     *("CloseConnection", "MessageError", "Fragment"),
@@ -47,13 +48,12 @@ def explain(
 ) -> tuple[list[Line], list[Line]]:
     """Return what the octets of a call and of its answer stand for."""
     name = wire_names(contract)[operation.name]
-    requests, replies = _messages(asked), _messages(answered)
+    (requests, after), (replies, behind) = _messages(asked), _messages(answered)
     calls = [m for m in requests if m.type == REQUEST and m.operation() == name]
     number = calls[-1].number() if calls else None
-    return (
-        [line for message in requests for line in _lines(message, number, operation.name)],
-        [line for message in replies for line in _lines(message, number, operation.name)],
-    )
+    call = [line for message in requests for line in _lines(message, number, operation.name)]
+    answer = [line for message in replies for line in _lines(message, number, operation.name)]
+    return [*call, *after], [*answer, *behind]
 
 
 def _lines(message: _Message, number: int | None, name: str) -> Iterator[Line]:
@@ -65,12 +65,13 @@ def _lines(message: _Message, number: int | None, name: str) -> Iterator[Line]:
         return
     read = _request(message) if message.type == REQUEST else _reply(message)
     yield message.take(4), "GIOP"
-    yield message.take(2), "version 1.2"
+    yield message.take(2), "version {}.{}".format(*message.version)
     yield message.take(1), f"the lowest octet of a number {'first' if message.little else 'last'}"
     yield message.take(1), kind
     yield message.take(4), "so many octets follow"
     try:
-        yield from read
+        if message.version == LATEST:  # earlier ones have other fields
+            yield from read
     except (struct.error, IndexError):
         yield b"", "the rest is no such message:"
     rest = message.octets[message.at :]
@@ -115,6 +116,7 @@ class _Message:
     def __init__(self, octets: bytes) -> None:
         self.octets = octets
         self.at = 0
+        self.version = (octets[4], octets[5])
         self.little = bool(octets[6] & 1)
         self.type = octets[7]
 
@@ -164,10 +166,11 @@ class _Message:
         return number
 
 
-def _messages(stream: bytes) -> list[_Message]:
+def _messages(stream: bytes) -> tuple[list[_Message], list[Line]]:
+    """Return the messages, and what is left that is none."""
     found: list[_Message] = []
     while len(stream) >= HEADER and stream.startswith(b"GIOP"):
         (size,) = struct.unpack_from("<I" if stream[6] & 1 else ">I", stream, 8)
         found.append(_Message(stream[: HEADER + size]))
         stream = stream[HEADER + size :]
-    return found
+    return found, [(stream, "...")] if stream else []
