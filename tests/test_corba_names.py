@@ -1,4 +1,4 @@
-"""Servers that are known by a name: bound, found, listed, left behind and taken over."""
+"""How names of CORBA are written; and servers that are known by one, as users have them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import ipckit
+from ipckit._corba import ior
+from ipckit._corba.names import Component, NamingAddress, written
 from ipckit.corba import NameService
 from ipckit.examples.calculator import Calculator
 
@@ -65,6 +68,88 @@ def bereft(address: str) -> Iterator[None]:
 
 def listed(names: str) -> list[str]:
     return [row["name"] for row in json.loads(said("describe", "--json", names).stdout)]
+
+
+# --- Addresses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("", []),
+        ("a", [("a", "")]),
+        ("a/b", [("a", ""), ("b", "")]),
+        ("a.k/.k/.", [("a", "k"), ("", "k"), ("", "")]),
+        (r"v1\.0/x\/y\\", [("v1.0", ""), ("x/y\\", "")]),
+        ("日本 😀", [("日本 😀", "")]),
+    ],
+)
+def test_a_name_is_read_as_the_specification_writes_it(
+    text: str, name: list[tuple[str, str]]
+) -> None:
+    read = NamingAddress.parse(f"corbaname://host/{text}").name
+    assert read == tuple(Component(*component) for component in name)
+    assert written(read) == text
+    assert NamingAddress.parse(f"corbaname::host#{text}").name == read
+
+
+def test_what_an_address_cannot_hold_is_written_in_percents() -> None:
+    name = (Component("100%?#"), Component("é"))
+    assert NamingAddress.parse("corbaname://host/100%25%3F%23/%C3%A9").name == name
+    assert NamingAddress.parse("corbaname::host#100%25%3F%23/%C3%A9").name == name
+
+
+@pytest.mark.parametrize("name", ["a/", "/a", "a//b", "a.", "a.b.c", "a/b.", r"a\b", "a\\"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(ipckit.AddressError, match=r"is no name: it is id/id or id\.kind"):
+        NamingAddress.parse(f"corbaname://host/{name}")
+
+
+@pytest.mark.parametrize("name", ["a%00b", "a%0Ab", "\ud800"])
+def test_what_crosses_no_wire_is_refused(name: str) -> None:
+    with pytest.raises(ipckit.AddressError, match="holds a control character or half of one"):
+        NamingAddress.parse(f"corbaname://host/{name}")
+
+
+@pytest.mark.parametrize(
+    ("address", "locator"),
+    [
+        ("corbaname://host", "corbaloc:iiop:1.2@host:2809/NameService"),
+        ("corbaname://[::1]:99/a", "corbaloc:iiop:1.2@[::1]:99/NameService"),
+        ("corbaname::host:99#a", "corbaloc:iiop:1.2@host:99/NameService"),
+        ("corbaname:iiop:1.1@host/Names#a", "corbaloc:iiop:1.1@host/Names"),
+    ],
+)
+def test_each_form_says_where_the_naming_service_is(address: str, locator: str) -> None:
+    assert NamingAddress.parse(address).locator == locator
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "corbaname:///a",
+        "corbaname://me@host/a",
+        "corbaname://host/a?b=c",
+        "corbaname://host#a",
+        "corbaname://host:x/a",
+        "corbaname:",
+        "corbaname:rir:#a",
+    ],
+)
+def test_what_names_no_naming_service_is_refused(address: str) -> None:
+    with pytest.raises(ipckit.AddressError):
+        NamingAddress.parse(address)
+
+
+@pytest.mark.parametrize(
+    "text", ["IOR:", "IOR:00", "IOR:zz", "corbaloc::h/k", "IOR:01000000ffffff7f"]
+)
+def test_what_is_no_reference_is_refused(text: str) -> None:
+    with pytest.raises(ipckit.ProtocolError, match="is no object reference"):
+        ior.read(text)
+
+
+# --- Servers ----------------------------------------------------------------------------------
 
 
 def test_a_server_is_found_by_its_name_as_long_as_it_is_open(names: str) -> None:
@@ -137,7 +222,9 @@ def test_a_stopped_server_keeps_its_name(names: str) -> None:
             process.send_signal(signal.SIGCONT)
 
 
-def test_describe_tells_where_no_naming_service_is(names: str) -> None:
-    done = said("describe", f"{names[:-5]}1/a")
+def test_describe_tells_where_no_naming_service_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    done = said("describe", f"corbaname://127.0.0.1:{port}/a")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
     assert "start omniNames or `ipckit omninames`" in done.stderr

@@ -1,4 +1,4 @@
-"""Names in CORBA's naming service: written, resolved, bound, listed; Debian's tools beside ours."""
+"""CORBA's naming service is asked, bound in and listed; Debian's tools and service beside ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from requirements import require_program
 
 import ipckit
 from ipckit._corba import ior, naming
-from ipckit._corba.names import Component, NamingAddress, written
+from ipckit._corba.names import NamingAddress
 from ipckit._corba.naming import Registration, listing, resolve
 from ipckit._corba.orb import Wanted, hold
 from ipckit.corba import NameService
@@ -110,85 +110,6 @@ def at(names: str, name: str) -> str:
 def bound(orb: Any, names: str) -> list[str]:
     """Return the names that are bound, as they are written."""
     return [row["name"] for row in listing(orb, names, PATIENCE) or []]
-
-
-# --- Addresses --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("", []),
-        ("a", [("a", "")]),
-        ("a/b", [("a", ""), ("b", "")]),
-        ("a.k/.k/.", [("a", "k"), ("", "k"), ("", "")]),
-        (r"v1\.0/x\/y\\", [("v1.0", ""), ("x/y\\", "")]),
-        ("日本 😀", [("日本 😀", "")]),
-    ],
-)
-def test_a_name_is_read_as_the_specification_writes_it(
-    text: str, name: list[tuple[str, str]]
-) -> None:
-    read = NamingAddress.parse(f"corbaname://host/{text}").name
-    assert read == tuple(Component(*component) for component in name)
-    assert written(read) == text
-    assert NamingAddress.parse(f"corbaname::host#{text}").name == read
-
-
-def test_what_an_address_cannot_hold_is_written_in_percents() -> None:
-    name = (Component("100%?#"), Component("é"))
-    assert NamingAddress.parse("corbaname://host/100%25%3F%23/%C3%A9").name == name
-    assert NamingAddress.parse("corbaname::host#100%25%3F%23/%C3%A9").name == name
-
-
-@pytest.mark.parametrize("name", ["a/", "/a", "a//b", "a.", "a.b.c", "a/b.", r"a\b", "a\\"])
-def test_what_is_no_name_is_refused(name: str) -> None:
-    with pytest.raises(ipckit.AddressError, match=r"is no name: it is id/id or id\.kind"):
-        NamingAddress.parse(f"corbaname://host/{name}")
-
-
-@pytest.mark.parametrize("name", ["a%00b", "a%0Ab", "\ud800"])
-def test_what_crosses_no_wire_is_refused(name: str) -> None:
-    with pytest.raises(ipckit.AddressError, match="holds a control character or half of one"):
-        NamingAddress.parse(f"corbaname://host/{name}")
-
-
-@pytest.mark.parametrize(
-    ("address", "locator"),
-    [
-        ("corbaname://host", "corbaloc:iiop:1.2@host:2809/NameService"),
-        ("corbaname://[::1]:99/a", "corbaloc:iiop:1.2@[::1]:99/NameService"),
-        ("corbaname::host:99#a", "corbaloc:iiop:1.2@host:99/NameService"),
-        ("corbaname:iiop:1.1@host/Names#a", "corbaloc:iiop:1.1@host/Names"),
-    ],
-)
-def test_each_form_says_where_the_naming_service_is(address: str, locator: str) -> None:
-    assert NamingAddress.parse(address).locator == locator
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "corbaname:///a",
-        "corbaname://me@host/a",
-        "corbaname://host/a?b=c",
-        "corbaname://host#a",
-        "corbaname://host:x/a",
-        "corbaname:",
-        "corbaname:rir:#a",
-    ],
-)
-def test_what_names_no_naming_service_is_refused(address: str) -> None:
-    with pytest.raises(ipckit.AddressError):
-        NamingAddress.parse(address)
-
-
-@pytest.mark.parametrize(
-    "text", ["IOR:", "IOR:00", "IOR:zz", "corbaloc::h/k", "IOR:01000000ffffff7f"]
-)
-def test_what_is_no_reference_is_refused(text: str) -> None:
-    with pytest.raises(ipckit.ProtocolError, match="is no object reference"):
-        ior.read(text)
 
 
 # --- Resolving --------------------------------------------------------------------------------
