@@ -8,8 +8,9 @@ records of a contract may hold anything; who calls them says where.
 
 from __future__ import annotations
 
-import functools
+import keyword
 import typing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,28 +19,22 @@ from omniORB import CORBA, tcInternal
 
 from ipckit._annotations import type_name
 from ipckit._contract import contract_of
-from ipckit._corba.anything import from_any, text, to_any
-from ipckit._corba.checks import (
-    character,
-    checked,
-    distinct,
-    exactly,
-    octets,
-    one_of,
-    real,
-    reals,
-    rounded,
-    sized,
-    texts,
-    whole,
-    wholes,
-    within_octets,
-    worded,
-    wrong,
-)
+from ipckit._corba import checks
+from ipckit._corba.anything import from_any, to_any
 from ipckit._corba.descriptors import is_list, is_octets, items_of, kind_of, resolved
 from ipckit._corba.unions import Arm, Cases, are_imported, class_of
-from ipckit._corba.written import Convert, applied, boxed, chained, each, function, same, unboxed
+from ipckit._corba.written import (
+    Convert,
+    applied,
+    boxed,
+    chained,
+    each,
+    function,
+    same,
+    text_step,
+    unboxed,
+    unchanged,
+)
 from ipckit.contracts.idl.definitions import key_of
 from ipckit.contracts.idl.forms import (
     RANGES,
@@ -144,13 +139,13 @@ class Values:
             case Number():
                 return self._number_outward(form, sure)
             case Boolean():
-                return None if sure else functools.partial(exactly, bool)
+                return None if sure else partial(checks.exactly, bool)
             case Text():
-                return _text_outward(form, descriptor, sure)
+                return text_step(form, descriptor, sure)
             case Octets(kind=kind, least=least, most=most):
                 if kind is bytes and sure:
                     return None
-                return chained(functools.partial(octets, kind), sized(least, most))
+                return chained(partial(checks.octets, kind), checks.sized(least, most))
             case Enumeration(members=members):
                 return dict(zip(members, items_of(form, descriptor), strict=True)).__getitem__
             case Items():
@@ -180,47 +175,49 @@ class Values:
             case Wrapped(item=item):
                 return self._wrapped_outward(item, descriptor)
             case Checked(item=item, annotation=annotation):
-                check = None if sure else functools.partial(checked, annotation)
+                check = None if sure else partial(checks.checked, annotation)
                 return chained(check, self.outward(item, descriptor, sure=sure))
             case Worded(kind=kind):
-                return functools.partial(worded, kind)
+                return partial(checks.worded, kind)
         raise TypeError  # None, where IDL has a value
 
     def _number_outward(self, form: Number, sure: bool) -> Convert | None:
         if form.word == "float":
-            return rounded
+            return checks.rounded
         if form.word == "double":
-            return None if sure else real
+            return None if sure else checks.real
         if sure and (self._trusting or form.word not in _WIDE):
             return None
-        return functools.partial(whole, form.low, form.high)
+        outside = partial(checks.whole, form.low, form.high)
+        names = {"outside": outside}
+        return function(f"    return v if {unchanged(form, 'v')} else outside(v)\n", names)
 
     def _items_outward(self, form: Items, descriptor: Any, sure: bool) -> Convert | None:
         unordered = issubclass(form.kind, set | frozenset)
         kinds = (set, frozenset) if unordered else (list, tuple)
-        checks = () if sure else (functools.partial(one_of, kinds), sized(form.least, form.most))
+        tests = () if sure else (partial(checks.one_of, kinds), checks.sized(form.least, form.most))
         elements = resolved(descriptor[1])
         packing: Convert | None = _PACKED.get(elements) if isinstance(elements, int) else None
         ordering = list if unordered else None
-        return chained(*checks, ordering, self._row_step(form.item, elements, sure), packing)
+        return chained(*tests, ordering, self._row_step(form.item, elements, sure), packing)
 
     def _row_step(self, item: Form, elements: Any, sure: bool) -> Convert | None:
         """Return what makes all values of a sequence at once, where that is faster than each."""
         match item:
             case Number(word="unsigned long long", low=low, high=high):
-                return functools.partial(wholes, low, min(high, LARGEST_IN_A_ROW))
+                return partial(checks.wholes, low, min(high, LARGEST_IN_A_ROW))
             case Number(word=word, low=low, high=high) if word in RANGES:
                 needless = sure and (self._trusting or word not in _WIDE)
-                return None if needless else functools.partial(wholes, low, high)
+                return None if needless else partial(checks.wholes, low, high)
             case Number(word="double"):
-                return None if sure else reals
+                return None if sure else checks.reals
             case Text(least=0, most=None) if elements == (tcInternal.tv_string, 0):
-                return texts
+                return checks.texts
         return each(self.outward(item, elements, sure=sure))
 
     def _optional_step(self, item: Form, descriptor: Any, sure: bool) -> Convert | None:
         if isinstance(item, Number) and item.word == "unsigned long long":
-            return functools.partial(whole, item.low, min(item.high, LARGEST_IN_A_ROW))
+            return partial(checks.whole, item.low, min(item.high, LARGEST_IN_A_ROW))
         return self.outward(item, descriptor[1], sure=sure)
 
     def _pairs_outward(self, form: Pairs, descriptor: Any, sure: bool) -> Convert:
@@ -231,15 +228,19 @@ class Values:
         convert = lambda table: [make(keys(k), values(v)) for k, v in table.items()]  # noqa: E731
         if sure:
             return convert
-        checks = functools.partial(exactly, dict), sized(form.least, form.most), convert
-        return chained(*checks) or convert
+        tests = (
+            partial(checks.exactly, dict),
+            checks.sized(form.least, form.most),
+            convert,
+        )
+        return chained(*tests) or convert
 
     def _row_outward(self, items: Sequence[Form], descriptor: Any, sure: bool) -> Convert:
         make, kinds = descriptor[1], descriptor[5::2]
         if not items:
             return lambda _: make(0)
         steps = [self.outward(i, k, sure=sure) for i, k in zip(items, kinds, strict=True)]
-        names: dict[str, Any] = {"make": make, "row": functools.partial(exactly, tuple)}
+        names: dict[str, Any] = {"make": make, "row": partial(checks.exactly, tuple)}
         parts = [applied(names, convert, f"i{n}") for n, convert in enumerate(steps)]
         places = ", ".join(f"i{n}" for n in range(len(items)))
         taken = "v" if sure else "row(v)"
@@ -252,14 +253,22 @@ class Values:
         if not form.fields:
             nothing = "make(0)" if descriptor[5:] else "make()"
             return function(f"    return {nothing}\n", names)
-        parts: list[str] = []
-        for (name, inner), kind in zip(form.fields, descriptor[5::2], strict=True):
-            names[f"key{len(parts)}"] = name
-            value = f"v[key{len(parts)}]" if form.mapped else f"v.{name}"
-            parts.append(applied(names, self.outward(inner, kind, sure=within), value))
-        tested = "" if form.mapped else "    if not isinstance(v, kind): raise wrong(v, kind)\n"
-        names["wrong"] = wrong
-        return function(f"{tested}    return make({', '.join(parts)})\n", names)
+        lines = [] if form.mapped else ["if not isinstance(v, kind): raise wrong(v, kind)"]
+        names["wrong"] = checks.wrong
+        places = [f"i{place}" for place in range(len(form.fields))]
+        members = zip(places, form.fields, descriptor[5::2], strict=True)
+        for place, (name, inner), kind in members:
+            names[f"key_{place}"] = name
+            member = f"v[key_{place}]" if form.mapped else f"v.{name}"
+            if keyword.iskeyword(name) and not form.mapped:
+                member = f"getattr(v, key_{place})"
+            lines.append(f"{place} = {member}")
+            convert = applied(names, self.outward(inner, kind, sure=within), place)
+            test = None if within else unchanged(inner, place)
+            if convert != place:
+                lines.append(f"{f'if not ({test}): ' if test else ''}{place} = {convert}")
+        lines.append(f"return make({', '.join(places)})")
+        return function("".join(f"    {line}\n" for line in lines), names)
 
     def _choice_outward(self, arms: Sequence[Form], descriptor: Any) -> Convert:
         """Write a union of ours: the arms stand in the order of the enum that it is switched on."""
@@ -335,11 +344,11 @@ class Values:
             return unboxed(self.inward(form, descriptor[1]))
         match form:
             case Number() if form.narrow:
-                return functools.partial(whole, form.low, form.high)
+                return partial(checks.whole, form.low, form.high)
             case Text(least=least, most=most):
-                return sized(least, most)
+                return checks.sized(least, most)
             case Octets(kind=kind, least=least, most=most):
-                return chained(sized(least, most), None if kind is bytes else kind)
+                return chained(checks.sized(least, most), None if kind is bytes else kind)
             case Enumeration(members=members):
                 items_of(form, descriptor)
                 return lambda item: members[item._v]
@@ -369,7 +378,7 @@ class Values:
             case Wrapped(item=item):
                 return self._wrapped_inward(item, descriptor)
             case Checked(item=item, annotation=annotation):
-                check = functools.partial(checked, annotation)
+                check = partial(checks.checked, annotation)
                 return chained(self.inward(item, descriptor), check)
             case Worded(kind=kind):
                 return lambda value: msgspec.convert(value, kind)
@@ -383,10 +392,12 @@ class Values:
             step = list
         if issubclass(form.kind, set | frozenset):
             return chained(
-                sized(form.least, form.most), step, functools.partial(distinct, form.kind)
+                checks.sized(form.least, form.most),
+                step,
+                partial(checks.distinct, form.kind),
             )
         gather = tuple if form.kind is tuple else None
-        return chained(sized(form.least, form.most), step, gather)
+        return chained(checks.sized(form.least, form.most), step, gather)
 
     def _pairs_inward(self, form: Pairs, descriptor: Any) -> Convert:
         entry = resolved(descriptor[1])
@@ -399,7 +410,7 @@ class Values:
                 raise ValueError("a key stands twice in a map")
             return table
 
-        return chained(sized(form.least, form.most), gather) or gather
+        return chained(checks.sized(form.least, form.most), gather) or gather
 
     def _row_inward(self, items: Sequence[Form], descriptor: Any) -> Convert:
         names: dict[str, Any] = {}
@@ -416,12 +427,11 @@ class Values:
             (field, applied(names, self.inward(inner, kind), f"v.{name}"))
             for (field, inner), name, kind in members
         ]
-        if form.mapped:
-            names |= {f"key{n}": field for n, (field, _) in enumerate(parts)}
-            pairs = ", ".join(f"key{n}: {part}" for n, (_, part) in enumerate(parts))
-            return function(f"    return {{{pairs}}}\n", names)
-        shown = [f"{field}={part}" if form.named else part for field, part in parts]
-        return function(f"    return make({', '.join(shown)})\n", names)
+        names |= {f"key{n}": field for n, (field, _) in enumerate(parts)}
+        pairs = ", ".join(f"key{n}: {part}" for n, (_, part) in enumerate(parts))
+        if form.mapped or form.named:
+            return function(f"    return make(**{{{pairs}}})\n", names)
+        return function(f"    return make({', '.join(part for _, part in parts)})\n", names)
 
     def _choice_inward(self, arms: Sequence[Form], descriptor: Any) -> Convert:
         labels = resolved(descriptor[4])[3]
@@ -471,16 +481,6 @@ class Values:
 
 def _contract(kind: Any) -> Contract | None:
     return None if getattr(kind, "_ipckit_opaque_", False) else contract_of(kind)
-
-
-def _text_outward(form: Text, descriptor: Any, sure: bool) -> Convert:
-    if descriptor in (tcInternal.tv_char, tcInternal.tv_wchar):
-        return functools.partial(character, descriptor == tcInternal.tv_wchar)
-    typing_ = None if sure else functools.partial(exactly, str)
-    sizing = None if sure else sized(form.least, form.most)
-    bounded = descriptor[0] == tcInternal.tv_string and descriptor[1]
-    bounding = functools.partial(within_octets, bounded) if bounded else None
-    return chained(typing_, sizing, text, bounding) or text
 
 
 def _written(

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ipckit._corba.descriptors import is_octets
+from omniORB import tcInternal
 
-__all__ = ["Convert", "applied", "boxed", "chained", "each", "function", "same", "unboxed"]
+from ipckit._corba.anything import text
+from ipckit._corba.checks import character, exactly, sized, within_octets
+from ipckit._corba.descriptors import is_octets
+from ipckit.contracts.idl.forms import RANGES, Boolean, Form, Number, Octets, Text
+
+__all__ = [
+    "Convert",
+    "applied",
+    "boxed",
+    "chained",
+    "each",
+    "function",
+    "same",
+    "text_step",
+    "unboxed",
+    "unchanged",
+]
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -66,3 +83,30 @@ def unboxed(convert: Convert | None) -> Convert:
 def same(value: Any) -> Any:
     """Return the value."""
     return value
+
+
+def unchanged(form: Form, name: str) -> str | None:
+    """Return the expression that tells a value that is sent as it is, whatever it may be."""
+    match form:
+        case Number(word="double"):
+            return f"type({name}) is float"
+        case Number(word=word, low=low, high=high) if word in RANGES:
+            return f"type({name}) is int and {low} <= {name} <= {high}"
+        case Boolean():
+            return f"type({name}) is bool"
+        case Text(least=0, most=None):
+            return f"type({name}) is str and {name}.isascii() and '\\0' not in {name}"
+        case Octets(kind=kind, least=0, most=None) if kind is bytes:
+            return f"type({name}) is bytes"
+    return None
+
+
+def text_step(form: Text, descriptor: Any, sure: bool) -> Convert:
+    """Return what makes a string, or a character, that is sent."""
+    if descriptor in (tcInternal.tv_char, tcInternal.tv_wchar):
+        return functools.partial(character, descriptor == tcInternal.tv_wchar)
+    typing_ = None if sure else functools.partial(exactly, str)
+    sizing = None if sure else sized(form.least, form.most)
+    bounded = descriptor[0] == tcInternal.tv_string and descriptor[1]
+    bounding = functools.partial(within_octets, bounded) if bounded else None
+    return chained(typing_, sizing, text, bounding) or text
