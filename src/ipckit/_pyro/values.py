@@ -40,7 +40,15 @@ _UNREADABLE: Final = (
     MemoryError,
     RecursionError,
 )
-_STRINGS: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_SHORT: Final = r"{q}[^{q}\\]*+(?:\\.[^{q}\\]*+)*+(?:{q}|\\?\Z)"
+_LONG: Final = r"{q}{q}{q}[^{q}\\]*+(?:(?:\\.|{q}(?!{q}{q}))[^{q}\\]*+)*+(?:{q}{q}{q}|\\?\Z)"
+_STRINGS: Final = re.compile(
+    "|".join([*(form.format(q=q) for q in "'\"" for form in (_LONG, _SHORT)), "#[^\n]*"]), re.DOTALL
+)
+"""Text, bytes and comments; each goes to its end or that of all, so that no octet is read twice."""
+_WORDS: Final = re.compile(r"\s*(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+)\s*|\s+")
+_FOREIGN: Final = re.compile(r"(?<![\w.])(?!b'|True\b|False\b|None\b)[^\W\d]")
+"""The begin of a word that is in no literal, as the f of f'...', in which more could be hidden."""
 
 
 class Reference(NamedTuple):
@@ -88,7 +96,8 @@ class Serpent:
         """Read a message's data; raises ProtocolError or LimitExceeded."""
         try:
             text = data.decode()
-            _refuse_many(text)
+            if len(text) > VALUES:
+                _refuse_many(text)
             value = ast.literal_eval(_PARSER.parsed(text))
         except _UNREADABLE as error:
             raise ProtocolError(f"that is no serpent: {_first_line(error)}") from None
@@ -206,8 +215,12 @@ def _unpacked(code: int, data: bytes) -> Any:
 
 
 def _refuse_many(text: str) -> None:
-    """Raise LimitExceeded for too many values; commas in text and in bytes part none."""
-    if text.count(",") > VALUES and _STRINGS.sub("", text).count(",") > VALUES:
+    """Raise LimitExceeded for too many values, or parts of an expression, that are to be parsed."""
+    bare = _STRINGS.sub("'", text)
+    if _FOREIGN.search(bare):
+        raise ProtocolError("that is no serpent: it has words that no literal has")
+    # Two brackets, a comma and a space are the most that one value has.
+    if bare.count(",") > VALUES or len(_WORDS.sub("0", bare)) > 4 * VALUES:
         raise LimitExceeded(
             f"a message holds more than {VALUES} values; send bytes", executed="maybe"
         )
