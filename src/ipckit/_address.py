@@ -36,7 +36,7 @@ _PLACE = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]*)(:[^\[\]:]*)?")
 _WRONG_PORT = "the port is no number from 0 to 65535"
 _WRONG_HOST = "the host is no name and no IP address, of which IPv6 stands in brackets: [::1]:80"
 MASK = "***"
-_PATH_TRANSPORTS = frozenset({"unix", "ctypes"})
+_PATH_TRANSPORTS = frozenset({"unix", "file", "ctypes"})
 _COMMAND_TRANSPORTS = frozenset({"pipe", "pty", "dialogue"})
 
 
@@ -54,6 +54,8 @@ class Address:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     query: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    native: bool = False
+    """Whether the path is the whole address, in the mechanism's own form."""
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -107,6 +109,8 @@ class Address:
         return self._format(None if self.password is None else MASK)
 
     def _format(self, password: str | None) -> str:
+        if self.native:
+            return self.path
         if self.wire in _COMMAND_TRANSPORTS:
             slashes = "//" if self.command.startswith("//") else ""
             return f"{self.scheme}:{slashes}{self.command}"

@@ -66,6 +66,8 @@ class Capabilities:
     tls: bool = False
     peer_credentials: bool = False
     reverse_calls: bool = True
+    after_fork: bool = True
+    """False where a child is refused that was forked when its parent used the mechanism."""
     connections: Literal["many", "one"] = "many"
     """"one" where a connection is all there is, as with a child's pipes: calls take turns."""
     turns: bool = False

@@ -69,8 +69,8 @@ def make_proxy(contract: Contract, channel: Channel, *, is_async: bool = False) 
             properties[operation.attribute] = property(_getter(stub))
     for name in contract.signals:
         members[name] = _signal(contract, name, channel)
-    namespace = {"__slots__": (), "_ipckit_contract_": contract, **properties}
-    proxy = type(f"{contract.name}Proxy", (_Proxy,), namespace)()
+    ours = {"__slots__": (), "_ipckit_contract_": contract, "_ipckit_channel_": channel}
+    proxy = type(f"{contract.name}Proxy", (_Proxy,), {**ours, **properties})()
     object.__setattr__(proxy, "__dict__", members)
     return proxy
 
@@ -93,6 +93,7 @@ class _Proxy:
 
     __slots__ = ("__dict__", "__weakref__")
     _ipckit_contract_: Contract
+    _ipckit_channel_: Channel
 
     def __getattr__(self, name: str) -> Any:
         contract = self._ipckit_contract_

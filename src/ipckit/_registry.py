@@ -70,6 +70,8 @@ class Row:
     """False where the peer is somebody else's program or library, so that one can only connect."""
     peer: str = ""
     """Where it does not serve: the module that plays its peer for the conformance suite."""
+    detours: tuple[str, ...] = ()
+    """Transports that only say where the peer is, and on which other transport."""
     native_forms: tuple[str, ...] = ()
     """Prefixes of addresses in the mechanism's own form, such as `IOR:`."""
 
@@ -103,6 +105,19 @@ def _messagepack(mechanism: str, summary: str, *, tls: bool = False) -> Row:
 
 
 ROWS: Final = (
+    Row(
+        mechanism="corba",
+        module="ipckit.adapters.corba",
+        summary="CORBA objects, as any ORB's programs speak to them, through omniORB",
+        transports=("tcp", "unix", "file"),
+        detours=("file",),
+        paths=True,
+        query=("name",),
+        library="jeteve-omniorb",
+        imports="omniORB",
+        install="pip install 'ipckit[corba]'",
+        native_forms=("IOR:", "corbaloc:", "corbaname:"),
+    ),
     Row(
         mechanism="ctypes",
         module="ipckit.adapters.ctypes",
@@ -204,7 +219,7 @@ def find(text: str) -> tuple[Row, Address]:
     candidates = _rows_for(text)
     for row in candidates.values():
         if text.startswith(row.native_forms):
-            return row, Address(row.mechanism, path=text)
+            return row, Address(row.mechanism, path=text, native=True)
     mechanism = mechanism_of(text)
     row = candidates.get(mechanism) or _unknown(mechanism)
     address = Address.parse(text)

@@ -249,10 +249,19 @@ def knock(name: Any) -> socket.socket:
 
 
 class Stage:
-    """Meets every client with `act`, in a thread of its own, and keeps it until the end."""
+    """Meets every client with `act`, in a thread of its own, and keeps it until the end.
 
-    def __init__(self, listener: Listener, act: Callable[[Peer], object]) -> None:
+    `greet` answers what clients of a wire ask before their first call, if they do.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        act: Callable[[Peer], object],
+        greet: Callable[[Peer], None] | None = None,
+    ) -> None:
         self.address = listener.address
+        self._greet = greet
         self._listener = listener
         self._act = act
         self._peers: list[Peer] = []
@@ -275,6 +284,8 @@ class Stage:
 
     def _meet(self, peer: Peer) -> None:
         with contextlib.suppress(OSError):
+            if self._greet is not None:
+                self._greet(peer)
             self._act(peer)
 
     def __enter__(self) -> Self:
@@ -298,7 +309,7 @@ class Relay(Stage):
     """Stands between clients and a server; `back` decides what becomes of each piece of a reply.
 
     What passed is kept: `asked` and `answered` are the bytes of either way, where a datagram that
-    is sent again counts once.
+    is sent again counts once. Where clients greet, that exchange passes as it is and is not kept.
     """
 
     def __init__(
@@ -307,17 +318,23 @@ class Relay(Stage):
         server: Callable[[], Peer],
         back: Callable[[Peer, bytes], None] = Peer.send,
         forth: Callable[[Peer, bytes], None] = Peer.send,
+        *,
+        greets: bool = False,
     ) -> None:
         self.asked = b""
         self.answered = b""
         self._server = server
         self._back = back
         self._forth = forth
+        self._greets = greets
         super().__init__(listener, self._join)
 
     def _join(self, client: Peer) -> None:
         server = self._server()
         self._peers.append(server)
+        if self._greets:
+            server.send(client.receive())
+            client.send(server.receive())
         self._start(self._downstream, client, server)
         while data := client.receive():
             self.asked = self._with(self.asked, data)

@@ -23,6 +23,7 @@ import pytest
 
 import ipckit
 from ipckit.errors import NotSupported, TransportError
+from ipckit.testing.greetings import greeting
 from ipckit.testing.processes import Served, started
 from ipckit.testing.raw import Listener, Peer, Relay, Stage, dial, knock, listen
 from ipckit.testing.server import servant
@@ -331,12 +332,13 @@ class Rig:
         self, act: Callable[[Peer], object], listener: Listener | None = None
     ) -> Iterator[str]:
         """Play the server: `act` meets every client that comes to the address."""
-        with Stage(listener or self.listening(), act) as stage:
+        with Stage(listener or self.listening(), act, greeting(self.wire.row)) as stage:
             yield stage.address
 
     def relay(self, address: str | None = None, **hooks: Any) -> Relay:
         """Stand between clients and a server; see `Relay`."""
-        return Relay(self.listening(), lambda: self.raw(address), **hooks)
+        greets = greeting(self.wire.row) is not None
+        return Relay(self.listening(), lambda: self.raw(address), greets=greets, **hooks)
 
     # TLS
 

@@ -47,6 +47,8 @@ def wires(mechanisms: Collection[str] = ()) -> Iterator[Wire]:
 
 def _is_played(row: _registry.Row, transport: str) -> bool:
     """Say whether there is a server to talk to: our own, or a peer that somebody plays."""
+    if transport in row.detours:
+        return False
     if row.serves:
         return True
     peer = peer_of(row)

@@ -1,0 +1,34 @@
+"""What clients of a mechanism ask before their first call, and a played server answers.
+
+CORBA's ask an object whether it has the interface of their contract (`_is_a`). The answer is
+written by hand: GIOP 1.2, little-endian (CORBA 3.3 part 2, section 9.4).
+
+    47 49 4f 50 | 01 02 | 01 | 01 | 0d 00 00 00     GIOP, version, flags, Reply, octets that follow
+    request id  | 00 00 00 00 | 00 00 00 00 | 01    no exception, no service contexts, TRUE
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipckit._registry import Row
+    from ipckit.testing.raw import Peer
+
+__all__ = ["greeting"]
+
+
+def greeting(row: Row) -> Callable[[Peer], None] | None:
+    """Return what answers a client that has just come, or None where clients begin to call."""
+    return _GREETINGS.get(row.mechanism)
+
+
+def _has_the_interface(peer: Peer) -> None:
+    request = peer.receive()
+    identity = request[12:16]
+    peer.send(b"GIOP\1\2\1\1" + b"\x0d\0\0\0" + identity + bytes(8) + b"\1")
+
+
+_GREETINGS: Final[dict[str, Callable[[Peer], None]]] = {"corba": _has_the_interface}
