@@ -83,9 +83,31 @@ def test_brackets_and_commas_in_text_are_no_depth_and_no_number() -> None:
     assert SERPENT.loads(SERPENT.dumps([text, '"' + text]), 2) == [text, '"' + text]
 
 
-def test_a_message_of_too_many_values_is_refused_before_they_are_made() -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"0," * 2_000_000 + b"]",
+        b"# '\n[" + b"0," * 2_000_000 + b"]# '",
+        b"['''a'b'''," + b"0," * 2_000_000 + b"'']",
+        b"1" + b"+1" * 3_000_000,
+        b"[" + b"0," * 2_000_000 + b"\\'" * 1_000_000,
+    ],
+    ids=["list", "comment", "quotes", "sum", "escapes"],
+)
+def test_a_message_of_too_many_values_is_refused_before_they_are_made(data: bytes) -> None:
     with pytest.raises(LimitExceeded, match="values"):
-        SERPENT.loads(b"[" + b"0," * 2_000_000 + b"]", 100)
+        SERPENT.loads(data, 100)
+
+
+def test_what_is_hidden_in_text_to_be_parsed_is_refused_unseen() -> None:
+    for hidden in (b"f'{[" + b"0," * 2_000_000 + b"]}'", b"1" + b" and 1" * 500_000):
+        with pytest.raises(ProtocolError, match="words"):
+            SERPENT.loads(hidden, 100)
+
+
+def test_many_values_of_each_kind_are_read() -> None:
+    value = [[None, True, -1.5e-07, b"x'\"", float("inf")]] * 50_000
+    assert SERPENT.loads(SERPENT.dumps(value), 2) == value
 
 
 @pytest.mark.parametrize("serializer", ["marshal", "json"])

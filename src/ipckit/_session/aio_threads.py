@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from ipckit import _deadline
+from ipckit._aside import aside, started
 from ipckit._session.aio_workers import Workers, post
 from ipckit._session.cancelling import Cancellation, current
 from ipckit._session.ending import again, poison_after_fork
@@ -56,12 +57,13 @@ class ThreadServer:
 
     async def wait(self) -> None:
         """Return when no more peers can arrive and the last one has left."""
-        await asyncio.to_thread(self._server.wait)
+        await aside(self._server.wait)
 
     def refuse(self) -> None:
         """Begin to close: the library's server lets running calls finish by itself."""
         if self._closing is None:
-            closing = asyncio.to_thread(self._server.close)
+            # In a thread that ends with it: those of the loop's own executor stay.
+            closing = aside(self._server.close)
             self._closing = asyncio.get_running_loop().create_task(closing)
 
     async def settle(self) -> None:
@@ -100,7 +102,7 @@ async def connect(
 
 def _close_late(opening: asyncio.Future[Channel]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.get_loop().run_in_executor(None, opening.result().close)
+        started(opening.result().close)
 
 
 class _Nothing:
