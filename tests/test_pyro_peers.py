@@ -407,7 +407,7 @@ def test_no_number_and_nested_octets_are_read(plain: str, serializer: str) -> No
 
 def test_an_object_that_is_not_there_is_told(plain: str) -> None:
     with pytest.raises(IpcError, match="no_such"):
-        ipckit.connect(Warehouse, at(plain, "no_such")).proxy.store("ada")
+        ipckit.connect(Warehouse, at(plain, "no_such"))
 
 
 def test_a_method_that_the_object_lacks_is_told(plain: str) -> None:

@@ -13,7 +13,7 @@ import functools
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from Pyro5 import protocol
 
@@ -21,7 +21,7 @@ from ipckit import _deadline
 from ipckit._pyro import faults
 from ipckit._pyro.exposed import DAEMON, GET, SET, SUBSCRIBE
 from ipckit._pyro.items import Items, Listener, StreamEnded
-from ipckit._pyro.lanes import Lane
+from ipckit._pyro.lanes import LEAST, Lane
 from ipckit._pyro.messages import Message, message
 from ipckit._pyro.naming import Place
 from ipckit._pyro.operations import Bound
@@ -120,10 +120,6 @@ class PyroChannel:
     def bind(self, operation: Operation, where: str) -> Callable[[Any], Any]:
         """Return the function that performs one operation, given its checked arguments."""
         return Bound(self, operation, where).function()
-
-    def greet(self) -> None:
-        """See that the object is there; raises ConnectFailed where it is not."""
-        self.perform("ping", (), {}, DAEMON)
 
     def call(self, name: str, args: Sequence[Any]) -> Any:
         """Call by name, without a contract."""
@@ -235,7 +231,7 @@ class PyroChannel:
             except BaseException as error:  # noqa: BLE001  (raised again, as ours where it is not)
                 # Half an exchange: its answer must not be taken for that of the next call.
                 lane.shut()
-                raise self._mapped(error, seconds) from None
+                raise self.mapped(error, seconds) from None
         finally:
             lane.lock.release()
 
@@ -276,7 +272,7 @@ class PyroChannel:
         """Take the daemon's answer, which tells what the object has; raises ConnectFailed."""
         said = spoken[reply.serializer].loads(reply.data, self._options.limits.nesting)
         if reply.kind == protocol.MSG_CONNECTFAIL:
-            raise ConnectFailed(f"{self.name}: the daemon refuses: {str(said)[:200]!a}")
+            raise ConnectFailed(f"{self.name}: the daemon refuses: {ascii(str(said)[:200])[1:-1]}")
         meta = said.get("meta") if isinstance(said, dict) else None
         if isinstance(meta, dict) and self.item:
             self._metadata = meta
@@ -350,27 +346,35 @@ class PyroChannel:
         self._lanes.add(lane)
         return lane
 
-    def _mapped(self, error: BaseException, seconds: float | None) -> BaseException:
-        """Return our error for one met on the way, after the call had begun."""
-        if self.dead is not None and isinstance(error, OSError):
-            return again(self.dead, "maybe")
+    def mapped(
+        self,
+        error: BaseException,
+        seconds: float | None,
+        executed: Literal["no", "maybe"] = "maybe",
+    ) -> BaseException:
+        """Return our error for one met on the way; the call had begun, or this was its greeting."""
+        if self.dead is not None and isinstance(error, OSError | ConnectionLost):
+            return again(self.dead, executed)
         match error:
             case ConnectFailed():
                 return error
             case TransportError():
-                return type(error)(f"{self.name}: {error}", executed="maybe")
+                return type(error)(f"{self.name}: {error}", executed=executed)
             case IpcError():
                 return error
             case _ if isinstance(error, EXPIRED):
-                return expired(self.name, seconds)
+                error = expired(self.name, seconds)
             case OSError():
-                return lost(self.name, error)
+                error = lost(self.name, error)
+            case _:
+                return error
+        error.executed = executed
         return error
 
 
 def _left(until: float | None) -> float | None:
-    """Return the seconds until a monotonic time, a little where it is over: 0 would not wait."""
-    return None if until is None else max(until - _clock(), 0.001)
+    """Return the seconds until a monotonic time, a little where it is over."""
+    return None if until is None else max(until - _clock(), LEAST)
 
 
 _LISTED: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Lane"]
 
+LEAST: Final = 0.001
+"""Seconds that a wait takes whose time is over: 0 would not wait."""
+_clock: Final = time.monotonic
 _GREETED: Final = frozenset({protocol.MSG_CONNECTOK, protocol.MSG_CONNECTFAIL})
 _RESULT: Final = frozenset({protocol.MSG_RESULT})
 
@@ -34,21 +38,25 @@ class Lane:
         self._address = address
         self._options = options
         self._line: Line | None = None
-        self._greeted = False
         self._sequence = 0
         self._poll = select.poll()
 
     def open(self, seconds: float | None) -> None:
-        """Dial anew; raises what `dial` raises."""
+        """Dial anew and be let in; raises what `dial` raises, and ConnectFailed if refused."""
         self.shut()
         self._channel.alive()
+        until = None if seconds is None else _clock() + seconds
         stream = dial(self._address, self._options, seconds)
         self._poll = select.poll()
         self._poll.register(stream.fileno(), select.POLLIN)
-        self._greeted, self._sequence = False, 0
-        self._line = Line(stream, self._options.limits.message)
-        if self._channel.dead is not None:
+        self._sequence = 0
+        self._line = line = Line(stream, self._options.limits.message)
+        try:
+            self._channel.alive()  # Who closed it meanwhile did not see this line.
+            self._greet(line, until)
+        except BaseException as error:  # noqa: BLE001  (raised again, as ours where it is not)
             self.shut()
+            raise self._channel.mapped(error, seconds, "no") from None
 
     @property
     def is_open(self) -> bool:
@@ -71,17 +79,7 @@ class Lane:
             raise ConnectionLost("the connection was closed on this side")
         line.arm(seconds)
         sequence = self._sequence = (self._sequence + 1) & 0xFFFF
-        asked = message(protocol.MSG_INVOKE, number, flags, sequence, data)
-        if self._greeted:
-            line.send(asked, until)
-        else:
-            # In one piece: a daemon that refuses the first message reads no second.
-            line.send(self._channel.greeting() + asked, until)
-            answer = line.receive(_GREETED, until)
-            if answer is None:
-                raise ConnectionLost("the peer closed the connection")
-            self._channel.greeted(answer)
-            self._greeted = True
+        line.send(message(protocol.MSG_INVOKE, number, flags, sequence, data), until)
         if flags & protocol.FLAGS_ONEWAY:
             return None
         reply = line.receive(_RESULT, until)
@@ -90,6 +88,15 @@ class Lane:
         if reply.sequence != sequence or reply.serializer != number:
             raise ProtocolError("that is no answer to what was asked")
         return reply
+
+    def _greet(self, line: Line, until: float | None) -> None:
+        """Introduce this side; the answer tells what the object has, or that there is none."""
+        line.arm(None if until is None else max(until - _clock(), LEAST))
+        line.send(self._channel.greeting(), until)
+        answer = line.receive(_GREETED, until)
+        if answer is None:
+            raise ConnectionLost("the peer closed the connection")
+        self._channel.greeted(answer)
 
     def shut(self) -> None:
         """Close the connection; once more does nothing."""

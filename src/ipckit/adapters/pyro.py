@@ -75,7 +75,7 @@ def serve(dispatcher: Dispatcher, address: Address, options: Options) -> Adapter
 
 
 def connect(address: Address, options: Options, dispatcher: Dispatcher | None) -> Channel:
-    """Return a channel to the peer, with one connection open."""
+    """Return a channel to the object, which is there; raises ConnectFailed where it is not."""
     default = "" if options.contract is None else options.contract.name
     listed = named(address)
     if listed is None:
@@ -129,13 +129,7 @@ def _serve(dispatcher: Dispatcher, address: Address, options: Options) -> PyroSe
 def _ask(place: Place, timeout: float | None, options: Options) -> PyroChannel:
     """Open a channel to a name server, or to what it lists."""
     asking = replace(options, timeout=timeout, contract=None)
-    channel = _open(place, Address("pyro"), asking, lazily=False)
-    try:
-        channel.greet()
-    except BaseException:
-        channel.close()
-        raise
-    return channel
+    return _open(place, Address("pyro"), asking, lazily=False)
 
 
 def _open(place: Place, like: Address, options: Options, *, lazily: bool = True) -> PyroChannel:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from ipckit.testing.greetings import Greeting
+
 __all__ = ["Listener", "Peer", "Relay", "Stage", "dial", "knock", "listen"]
 
 PATIENCE: Final = 10.0
@@ -309,7 +311,8 @@ class Relay(Stage):
     """Stands between clients and a server; `back` decides what becomes of each piece of a reply.
 
     What passed is kept: `asked` and `answered` are the bytes of either way, where a datagram that
-    is sent again counts once. Where clients greet, that exchange passes as it is and is not kept.
+    is sent again counts once. Where clients greet, that exchange passes as it is; its answer
+    is not kept, and what was asked only if it is to be repeated.
     """
 
     def __init__(
@@ -319,7 +322,7 @@ class Relay(Stage):
         back: Callable[[Peer, bytes], None] = Peer.send,
         forth: Callable[[Peer, bytes], None] = Peer.send,
         *,
-        greets: bool = False,
+        greets: Greeting | None = None,
     ) -> None:
         self.asked = b""
         self.answered = b""
@@ -332,8 +335,11 @@ class Relay(Stage):
     def _join(self, client: Peer) -> None:
         server = self._server()
         self._peers.append(server)
-        if self._greets:
-            server.send(client.receive())
+        if self._greets is not None:
+            asked = client.receive()
+            if self._greets.repeated:
+                self.asked = self._with(self.asked, asked)
+            server.send(asked)
             client.send(server.receive())
         self._start(self._downstream, client, server)
         while data := client.receive():

@@ -332,12 +332,14 @@ class Rig:
         self, act: Callable[[Peer], object], listener: Listener | None = None
     ) -> Iterator[str]:
         """Play the server: `act` meets every client that comes to the address."""
-        with Stage(listener or self.listening(), act, greeting(self.wire.row)) as stage:
+        greets = greeting(self.wire.row)
+        answer = None if greets is None else greets.answer
+        with Stage(listener or self.listening(), act, answer) as stage:
             yield stage.address
 
     def relay(self, address: str | None = None, **hooks: Any) -> Relay:
         """Stand between clients and a server; see `Relay`."""
-        greets = greeting(self.wire.row) is not None
+        greets = greeting(self.wire.row)
         return Relay(self.listening(), lambda: self.raw(address), greets=greets, **hooks)
 
     # TLS
