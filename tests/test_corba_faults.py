@@ -112,7 +112,7 @@ def test_a_servant_is_called_by_its_reference(orb: Orb) -> None:
 
 def test_words_of_python_and_of_idl_are_called(orb: Orb) -> None:
     found = binding(contract_of(IMPORTED.Bank))
-    from_, wide = found.operations["from_"], found.operations["wide_letter"]
+    from_, wide = found.operations["from_"], found.operations["wide"]
     methods = {from_.method: lambda _, value: value + 1, wide.method: lambda _, value: value}
     adapter = orb.adapter("these-tests-too")
     servant = type("Bank", (found.skeleton,), methods)()

@@ -69,7 +69,6 @@ def test_an_imported_type_comes_back_as_it_left(name: str, value: Any) -> None:
         ("by_number", IMPORTED.ByNumber_s(3, "x"), "3 is no case of ByNumber_s"),
         ("by_truth", IMPORTED.ByTruth_none(True), "True is no case of ByTruth_none"),
         ("letter", "é", "'é' has no form as a char"),
-        ("wide_letter", "🦆", "has no form as a wchar"),
         ("bounded", "漢字", "the text has 6 octets, and its bound is 3"),
         ("wide", "\0", "holds no NUL"),
     ],

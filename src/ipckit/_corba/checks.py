@@ -96,11 +96,11 @@ def texts(values: Any) -> Any:
     return values
 
 
-def character(wide: bool, value: Any) -> Any:
+def character(value: Any) -> Any:
     if type(value) is not str or len(value) != 1:
         raise TypeError(f"{value!r} is not one character")
-    if "\ud800" <= value <= "\udfff" or value > ("\uffff" if wide else "\x7f"):
-        raise ValueError(f"{value!r} has no form as a {'wchar' if wide else 'char'}")
+    if value > "\x7f":
+        raise ValueError(f"{value!r} has no form as a char")
     return value
 
 

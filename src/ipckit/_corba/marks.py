@@ -8,7 +8,7 @@ __all__ = ["Reference", "Wide"]
 
 
 class Wide:
-    """Says of a text that it is IDL's `wstring`, or its `wchar`: `Annotated[str, Wide]`."""
+    """Says of a text that it is IDL's `wstring`: `Annotated[str, Wide]`."""
 
 
 class Reference:

@@ -103,8 +103,8 @@ def unchanged(form: Form, name: str) -> str | None:
 
 def text_step(form: Text, descriptor: Any, sure: bool) -> Convert:
     """Return what makes a string, or a character, that is sent."""
-    if descriptor in (tcInternal.tv_char, tcInternal.tv_wchar):
-        return functools.partial(character, descriptor == tcInternal.tv_wchar)
+    if descriptor == tcInternal.tv_char:
+        return character
     typing_ = None if sure else functools.partial(exactly, str)
     sizing = None if sure else sized(form.least, form.most)
     bounded = descriptor[0] == tcInternal.tv_string and descriptor[1]

@@ -1,8 +1,9 @@
 """What of an `.idl` file becomes Python: all that the file itself defines, and what that needs.
 
 A file that defines nothing itself stands for all that it includes. What Python contracts have no
-form for (valuetypes, fixed, native types, TypeCode, long double, local interfaces, contexts) is
-left out with a reason, and so is each operation that needs it; the others of its interface stay.
+form for (valuetypes, fixed, native types, TypeCode, long double, local interfaces, contexts), or
+the ORB misreads (wchar), is left out with a reason, and so is each operation that needs it; the
+others of its interface stay.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _REFUSED: Final = {
     "Principal": "a Principal is no value of a contract",
     "ValueBase": "valuetypes do not cross",
     "AbstractBase": "valuetypes do not cross",
+    "wchar": "omniORBpy misreads a wchar; a wstring<1> crosses",
 }
 
 
@@ -121,7 +123,8 @@ class Choice:
             kinds = _kinds(part)
             for used in (name for kind in kinds for name in _named(kind)):
                 users.setdefault(used, []).append(part.name)
-            own = _own_reason(part) or next(filter(None, map(self._reason_of, kinds)), None)
+            crossing = [] if isinstance(part, Const) else kinds
+            own = _own_reason(part) or next(filter(None, map(self._reason_of, crossing)), None)
             if own is not None:
                 reasons[part.name] = own
         waiting = [*reasons]

@@ -320,8 +320,6 @@ class _Module:
                 return self._page.builtin("bool")
             case Basic(word="char"):
                 return self._annotated(self._page.builtin("str"), _LETTER)
-            case Basic(word="wchar"):
-                return self._annotated(self._page.builtin("str"), _LETTER, "Wide")
             case Basic(word=word):
                 return self._page.use(_NUMBERS[word])
             case Text(bound=bound, wide=wide):
