@@ -1,9 +1,11 @@
 """Batches: calls that are collected and go to the peer in one message.
 
-with connection.batch() as batch:
-    total = batch.add(1, 2)
-    half = batch.divide(3, 2)
-print(total.result, half.result)
+As in::
+
+    with connection.batch() as batch:
+        total = batch.add(1, 2)
+        half = batch.divide(3, 2)
+    print(total.result, half.result)
 """
 
 from __future__ import annotations
