@@ -10,7 +10,6 @@ no ORB says how it writes text
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 import secrets
@@ -51,12 +50,8 @@ def key(address: Address, usual: str | None) -> str:
     return name
 
 
-def locator(address: Address, usual: str | None, own: int | None = None) -> str:
-    """Return the text that the ORB turns into a reference. Raises AddressError, ConnectFailed.
-
-    `own` is the port at which this process listens. What the ORB knows to be its own it calls
-    without a connection, and so without deadline and limits: there, the host is spelled otherwise.
-    """
+def locator(address: Address, usual: str | None) -> str:
+    """Return the text that the ORB turns into a reference. Raises AddressError, ConnectFailed."""
     if address.transport == "file":
         return spelled(of_file(address))
     if address.transport == "unix":
@@ -64,20 +59,11 @@ def locator(address: Address, usual: str | None, own: int | None = None) -> str:
     if address.host:
         if not address.port:
             raise AddressError(f"{address}: the port is missing, as in corba://{address.host}:2810")
-        host = address.host if address.port != own else _otherwise(address.host)
-        host = f"[{host}]" if ":" in host else host
+        host = f"[{address.host}]" if ":" in address.host else address.host
         return f"corbaloc:iiop:1.2@{host}:{address.port}/{quote(key(address, usual))}"
     if not address.path.startswith(("IOR:", "corbaloc:")):
         raise AddressError(f"{address}: the host is missing, as in corba://127.0.0.1:2810")
     return spelled(address.path)
-
-
-def _otherwise(host: str) -> str:
-    """Return a host's address as nobody writes it."""
-    with contextlib.suppress(ValueError):
-        found = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-        return found.exploded if found.version == 6 else f"{int(found):#x}"
-    return host
 
 
 def spelled(text: str) -> str:

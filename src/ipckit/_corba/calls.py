@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from ipckit._contract import Operation
-    from ipckit._corba.binding import Binding, OperationBinding, References
+    from ipckit._corba.binding import Binding, OperationBinding
+    from ipckit._corba.objects import Objects
 
 __all__ = ["Caller", "calls_of", "is_call", "milliseconds", "octets_of", "wire_of"]
 
@@ -43,34 +44,25 @@ def milliseconds(seconds: float | None) -> int:
 class Caller:
     """One object at the other end, and how its operations are called.
 
-    `untimed` is another reference to it, as to the ORB a time of the reference is more than one of
-    the thread.
+    They go over connections of their own, by references that only this process knows; `plain` is
+    the one that others may have.
     """
 
-    def __init__(
-        self,
-        stub: Any,
-        untimed: Any,
-        binding: Binding,
-        references: References,
-        *,
-        name: str,
-        timeout: float | None,
-        message: int | None = None,
-        nesting: int,
-    ) -> None:
-        self.stub = stub
-        self._untimed = untimed._obj
+    def __init__(self, reference: Any, binding: Binding, objects: Objects, name: str) -> None:
+        options = objects.options
         self.binding = binding
         self.name = name
         self.dead: IpcError | None = None
         self.stream = self
-        self._references = references
-        self._timeout = timeout
-        self._nesting = nesting
-        self._message = message
-        """Octets that a reply may have, where that is less than the ORB lets through."""
-        omniORB.setClientCallTimeout(stub, milliseconds(timeout))
+        self.plain = reference._unchecked_narrow(binding.stub)
+        self.stub = objects.own(reference)._unchecked_narrow(binding.stub)
+        # To the ORB, a reference's time is more than a thread's: a block's needs one without.
+        self._untimed = objects.own(reference)._obj
+        self._references = objects
+        self._timeout = options.timeout
+        self._nesting = options.limits.nesting
+        self._message = objects.gate.message
+        omniORB.setClientCallTimeout(self.stub, milliseconds(options.timeout))
         poison_after_fork(self)
 
     def performer(self, operation: Operation) -> Callable[[Any], Any]:

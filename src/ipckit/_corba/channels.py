@@ -40,7 +40,7 @@ class ObjectChannel:
     @property
     def native(self) -> Any:
         """The ORB's own reference, narrowed to the interface."""
-        return self.caller.stub
+        return self.caller.plain
 
     def bind(self, operation: Operation, where: str) -> Callable[[Any], Any]:
         """Return the function that performs one operation, given its checked arguments."""

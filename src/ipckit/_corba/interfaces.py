@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ipckit._contract import Contract
     from ipckit._corba.binding import Binding
 
-__all__ = ["document", "narrowed"]
+__all__ = ["binding_of", "document"]
 
 SILENT: Final = (CORBA.BAD_OPERATION, CORBA.NO_IMPLEMENT, CORBA.UNKNOWN, CORBA.NO_PERMISSION)
 """What an object answers that knows nothing of us."""
@@ -29,22 +29,21 @@ _SAID: Final = frozenset({"description", "summary", "default", "required", "tags
 """What documents of one interface may say differently."""
 
 
-def narrowed(reference: Any, contract: Contract | None, name: str) -> tuple[Binding, Any]:
-    """Return an object's reference, narrowed to the interface of a contract, or to its own.
+def binding_of(reference: Any, contract: Contract | None, name: str) -> Binding:
+    """Return the binding by which an object is called: of a contract, or of its own.
 
     Raises ConnectFailed for another interface, NotSupported for one that nobody tells, and the
     ORB's own exceptions.
     """
     if contract is None:
-        bound = binding(_told(reference, name))
-        return bound, reference._unchecked_narrow(bound.stub)
+        return binding(_told(reference, name))
     bound = binding(contract)
-    wanted = bound.stub._NP_RepositoryId  # type: ignore[attr-defined]
+    wanted = str(bound.stub._NP_RepositoryId)  # type: ignore[attr-defined]
     if not _has(reference, wanted) and not _is_part(contract, reference):
         raise ConnectFailed(
             f"{name}: the object there has the interface {_of(reference)}, not {wanted}"
         )
-    return bound, reference._unchecked_narrow(bound.stub)
+    return bound
 
 
 def document(reference: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from ipckit.errors import ProtocolError
 
-__all__ = ["Reference", "read"]
+__all__ = ["Reference", "keys", "read"]
 
 IIOP: Final = 0
 """The tag of a profile with a host and a port."""
@@ -30,6 +30,16 @@ class Reference(NamedTuple):
 
 def read(ior: str) -> Reference:
     """Read an `IOR:`; raises ProtocolError for what is none."""
+    interface, profiles = _parts(ior)
+    return Reference(interface, tuple(profile[:2] for profile in profiles))
+
+
+def keys(ior: str) -> tuple[bytes, ...]:
+    """Return what the object is called at each endpoint of `read`; raises ProtocolError."""
+    return tuple(key for _, _, key in _parts(ior)[1])
+
+
+def _parts(ior: str) -> tuple[str, list[tuple[str, int, bytes]]]:
     try:
         scheme, digits = ior[:4], ior[4:]
         if scheme.upper() != "IOR:":
@@ -37,17 +47,14 @@ def read(ior: str) -> Reference:
         octets = _Octets(bytes.fromhex(digits))
         interface = octets.text()
         profiles = [(octets.number(), octets.sequence()) for _ in range(octets.number())]
-        return Reference(
-            interface,
-            tuple(_endpoint(_Octets(profile)) for tag, profile in profiles if tag == IIOP),
-        )
+        return interface, [_iiop(_Octets(profile)) for tag, profile in profiles if tag == IIOP]
     except (ValueError, struct.error):
         raise ProtocolError(f"{ior[:40]!r}... is no object reference") from None
 
 
-def _endpoint(profile: _Octets) -> tuple[str, int]:
+def _iiop(profile: _Octets) -> tuple[str, int, bytes]:
     profile.skip(2)  # the version of IIOP
-    return profile.text(), profile.short()
+    return profile.text(), profile.short(), profile.sequence()
 
 
 class _Octets:

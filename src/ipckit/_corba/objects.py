@@ -38,7 +38,7 @@ class Objects:
         self.orb = orb
         self.gate = gate
         self.options = options
-        self.over = Connections(options.connections)
+        self._over = Connections(options.connections)
         self._adapter: Any = None
         self._lock = threading.Lock()
         self._known: dict[tuple[int, str], tuple[Any, Any]] = {}
@@ -71,21 +71,13 @@ class Objects:
         servant = self._own(reference)
         if servant is not None:
             return servant
-        bound = binding(contract)
-        stub = self.over(reference)._unchecked_narrow(bound.stub)
-        name, timeout = contract.name, self.options.timeout
-        nesting = self.options.limits.nesting
-        caller = Caller(
-            stub,
-            self.over(reference),
-            bound,
-            self,
-            name=name,
-            timeout=timeout,
-            message=self.gate.message,
-            nesting=nesting,
-        )
-        return proxy_of(contract, ObjectChannel(caller, self), name, timeout)
+        caller = Caller(reference, binding(contract), self, contract.name)
+        channel = ObjectChannel(caller, self)
+        return proxy_of(contract, channel, contract.name, self.options.timeout)
+
+    def own(self, reference: Any) -> Any:
+        """Return another reference to an object, over the connections that these objects share."""
+        return self._over(self.orb.apart(reference))
 
     def activate(self, servant: Any) -> Any:
         """Return the reference of a servant of the ORB's, which lasts as long as these objects."""

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import omniORB
 from omniORB import CORBA, interceptors, omniConnectionMgmt
@@ -95,6 +96,8 @@ class Orb:
         self.socket = f"{self._folder.name}/s"
         """The Unix socket, once the ORB listens."""
         self.accepted = Accepted(self.socket)
+        self._otherwise = f"{self._folder.name}/./s"
+        self._published = ANY
         self._adapter: Any = None
         self._named: Any = None
         self.endpoint: tuple[str, int] | None = None
@@ -169,6 +172,20 @@ class Orb:
             self.named  # noqa: B018  (the ORB listens from then on)
             return self._adapter.create_POA(name, self._adapter._get_the_POAManager(), [])
 
+    def apart(self, reference: Any) -> Any:
+        """Return a reference by which an object of this process is called like any other's.
+
+        What the ORB knows to be its own it calls without a connection, so without deadline and
+        limits: here it goes by another spelling of the ORB's own socket.
+        """
+        if self.endpoint is None:
+            return reference
+        text = self.orb.object_to_string(reference)
+        ends = zip(ior.read(text).endpoints, ior.keys(text), strict=True)
+        for key in (key for end, key in ends if end == self._published):
+            return self.orb.string_to_object(f"corbaloc:omniunix:{self._otherwise}:/{quote(key)}")
+        return reference
+
     def _listen(self) -> None:
         try:
             self._adapter = self.orb.resolve_initial_references("RootPOA")
@@ -181,7 +198,8 @@ class Orb:
                 f"the ORB cannot listen at {host}:{port}, which another program may have: "
                 f"{say(error)}"
             ) from None
-        self.endpoint = self._bound(named)
+        self._published = self._bound(named)
+        self.endpoint = (self.wanted.endpoint or ANY)[0], self._published[1]
         self.accepted.port = self.endpoint[1]
         self._named = named
 
@@ -189,8 +207,7 @@ class Orb:
         """Return where the ORB listens, which it tells in references alone."""
         made = adapter.create_reference_with_id(b"ipckit", "IDL:omg.org/CORBA/Object:1.0")
         endpoints = ior.read(self.orb.object_to_string(made)).endpoints
-        host, port = self.wanted.endpoint or ANY
-        return host, next((end[1] for end in endpoints), port)
+        return endpoints[0]
 
     # Its life
 

@@ -172,21 +172,12 @@ def _caller(orb: Orb, address: Address, options: Options, objects: Objects) -> C
     reference = _reference(orb, address, options)
     seconds = _deadline.remaining(options.timeout)
     try:
-        own, untimed = objects.over(reference), objects.over(reference)
-        omniORB.setClientCallTimeout(own, milliseconds(seconds))
-        bound, stub = interfaces.narrowed(own, options.contract, name)
+        asked = objects.own(reference)
+        omniORB.setClientCallTimeout(asked, milliseconds(seconds))
+        bound = interfaces.binding_of(asked, options.contract, name)
+        return Caller(reference, bound, objects, name)
     except CORBA.SystemException as error:
         raise naming.refused(error, address) from None
-    return Caller(
-        stub,
-        untimed,
-        bound,
-        objects,
-        name=name,
-        timeout=options.timeout,
-        message=objects.gate.message,
-        nesting=options.limits.nesting,
-    )
 
 
 def _reference(orb: Orb, address: Address, options: Options) -> Any:
@@ -194,8 +185,7 @@ def _reference(orb: Orb, address: Address, options: Options) -> Any:
         return naming.resolve(orb.orb, address.path, options.timeout)
     usual = None if options.contract is None else options.contract.name
     try:
-        own = orb.endpoint[1] if orb.endpoint else None
-        reference = orb.orb.string_to_object(addresses.locator(address, usual, own))
+        reference = orb.orb.string_to_object(addresses.locator(address, usual))
     except CORBA.SystemException as error:
         raise AddressError(f"{address}: no object reference, says the ORB: {error}") from None
     if reference is None:

@@ -36,6 +36,7 @@ PATIENCE: Final = 10.0
 _OWN: Final = {
     "memory": "{scheme}://",
     "unix": "{scheme}://{folder}/doctor.sock",
+    "file": "{scheme}://{folder}/doctor.ior",
 }
 """Where a transport of this kind can be served on any machine; elsewhere on a free port."""
 _STARTED: Final = frozenset({"pipe"})
