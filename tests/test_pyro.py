@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import gc
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from Pyro5.serializers import SerializerBase
 from storehouse import Crate, Heard, Store, uri
 
 import ipckit
+import ipckit.aio
 from ipckit._pyro import faults
 from ipckit.errors import (
     AddressError,
@@ -316,6 +319,77 @@ def test_an_object_that_is_handed_out_has_its_contract_s_names_alone(store: Stor
     shelf: Any = store.shelf("mine")
     with pytest.raises(AttributeError, match="said"):
         _ = shelf.said
+
+
+class Shelf:
+    """A contract that is awaited."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    async def put(self, text: str) -> int:
+        self._texts.append(text)
+        return len(self._texts)
+
+    async def texts(self) -> AsyncIterator[str]:
+        for text in self._texts:
+            yield text
+
+
+class Rack:
+    """A servant that hands out what is awaited, and awaits what it is given."""
+
+    async def shelf(self) -> Shelf:
+        return Shelf()
+
+    async def fill(self, shelf: Shelf) -> int:
+        return await shelf.put("x")
+
+
+def test_objects_are_awaited_where_their_contract_is() -> None:
+    async def use() -> tuple[int, int, list[str]]:
+        async with (
+            ipckit.aio.serve(Rack(), "pyro://127.0.0.1:0") as server,
+            ipckit.aio.connect(Rack, server.address) as rack,
+        ):
+            shelf = await rack.shelf()
+            first, second = await shelf.put("a"), await rack.fill(Shelf())
+            return first, second, [text async for text in shelf.texts()]
+
+    assert asyncio.run(use()) == (1, 1, ["a"])
+
+
+@dataclass
+class Labelled:
+    label: str
+    heard: Heard
+
+
+class Labels:
+    def labelled(self) -> Labelled:
+        return Labelled("a", Heard())
+
+
+def test_a_record_with_an_object_is_refused_before_anything_is_served(address: str) -> None:
+    with pytest.raises(NotSupported, match=r"Labels.labelled: Labelled.heard holds an object"):
+        ipckit.serve(Labels(), "pyro://127.0.0.1:0")
+    with pytest.raises(NotSupported, match="pass it beside"):
+        ipckit.connect(Labels, address)
+
+
+class Gauge:
+    @property
+    def level(self) -> int:
+        return 5
+
+
+def test_what_can_only_be_read_is_told_at_both_ends() -> None:
+    with ipckit.serve(Gauge(), "pyro://127.0.0.1:0") as server:
+        told = pytest.raises(AttributeError, match=r"Gauge\.level can only be read")
+        with ipckit.connect(Gauge, server.address) as gauge, told:
+            gauge.level = 6  # type: ignore[misc]
+        with Pyro5.api.Proxy(uri(server.address)) as plain, told:
+            plain.level = 6
 
 
 # Discovery

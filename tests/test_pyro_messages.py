@@ -122,6 +122,15 @@ def test_other_serializers_are_refused_in_words(
         store.add(1, 2)
 
 
+@pytest.mark.parametrize("serializer", ["marshal", "json"])
+def test_a_call_in_another_serializer_is_answered_in_words(address: str, serializer: str) -> None:
+    with Pyro5.api.Proxy(uri(address)) as store:
+        assert store.add(1, 2) == 3
+        store._pyroSerializer = serializer
+        with pytest.raises(Pyro5.errors.PyroError, match=f"{serializer}; serpent and"):
+            store.add(1, 2)
+
+
 @pytest.mark.parametrize(
     "octets",
     [

@@ -105,6 +105,8 @@ class _Proxy:
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._ipckit_contract_.attributes:
             raise AttributeError(f"{self._ipckit_contract_.name} has no attribute {name!r} to set")
+        if getattr(type(self), name).fset is None:
+            raise AttributeError(f"{self._ipckit_contract_.name}.{name} can only be read")
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

@@ -37,10 +37,9 @@ class ClientExports(Exports):
         options: Options,
         open_channel: Callable[[Place], Channel],
     ) -> None:
-        super().__init__(self._started, open_channel, options.limits.in_flight)
+        super().__init__(self._started, open_channel, options)
         self._channel = channel
         self._there = there
-        self._options = options
         self._server: PyroServer | None = None
         self._folder = ""
         self._starting = threading.Lock()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ipckit._annotations import MISSING, bad_arguments, stream_item
 from ipckit._contract import signal_checker
-from ipckit._pyro.typed import decoder, plainly
+from ipckit._pyro.typed import decoder, plainly, refuse_held
 from ipckit.errors import BadArguments, UnknownOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ipckit._contract import Operation
     from ipckit._dispatch import Dispatcher, Entry
     from ipckit._pyro.typed import Refer
 
@@ -29,13 +30,12 @@ class Spoken:
 
     def __init__(self, entry: Entry, into: Refer, out: Refer) -> None:
         operation = entry.operation
-        item = stream_item(operation.result)
         self.operation = operation
         self.invoke = entry.invoke
-        self.is_stream = item is not None
+        self.is_stream = stream_item(operation.result) is not None
         self._parameters = operation.parameters
         self._decode = decoder(operation.arguments, [p.type for p in operation.parameters], into)
-        plain = plainly([operation.result if item is None else item], out)
+        plain = plainly([_item(operation)], out)
         self.plain: Callable[[Any], Any] = (
             _itself if plain is tuple else lambda value: plain((value,))[0]
         )
@@ -65,6 +65,12 @@ class Spoken:
         return placed
 
 
+def _item(operation: Operation) -> Any:
+    """Return the type of what is sent: the result, or one item of a stream."""
+    item = stream_item(operation.result)
+    return operation.result if item is None else item
+
+
 def _itself(value: Any) -> Any:
     return value
 
@@ -80,6 +86,9 @@ class Exposed:
         self._getters: dict[str, Spoken] = {}
         self._setters: dict[str, Spoken] = {}
         for name, entry in dispatcher.entries.items():
+            operation = entry.operation
+            held = [*(p.type for p in operation.parameters), _item(operation)]
+            refuse_held(f"{contract.name}.{name}", held)
             spoken, attribute = Spoken(entry, into, out), entry.operation.attribute
             if attribute is None:
                 self._methods[name] = spoken
@@ -108,6 +117,9 @@ class Exposed:
         try:
             return table[key], args
         except (KeyError, TypeError):
+            if name == SET and key in self.metadata["attrs"]:
+                where = f"{self.dispatcher.contract.name}.{key}"
+                raise UnknownOperation(f"{where} can only be read") from None
             raise UnknownOperation(self._unknown(key)) from None
 
     def signal(self, args: Sequence[Any]) -> tuple[Any, Callable[[Any], Any]]:

@@ -55,6 +55,11 @@ class Line:
         return self._held
 
     @property
+    def is_pyro(self) -> bool:
+        """Say whether the message that was begun last has a head of Pyro's."""
+        return bytes(self._home[:4]) == b"PYRO"
+
+    @property
     def marks(self) -> tuple[int, int]:
         """The serializer and the sequence number of the message that was begun last."""
         return self._home[7], int.from_bytes(self._home[10:12], "big")

@@ -12,7 +12,7 @@ from ipckit._contract import typed_exceptions
 from ipckit._pyro import faults
 from ipckit._pyro.exposed import GET, SET
 from ipckit._pyro.items import Items
-from ipckit._pyro.typed import decoder, plainly, results
+from ipckit._pyro.typed import decoder, plainly, refuse_held, results
 from ipckit.errors import Fault, IpcError, MarshalError, ProtocolError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Bound:
         self._item = stream_item(operation.result)
         result = operation.result if self._item is None else self._item
         parameters = operation.parameters
+        refuse_held(where, [*(p.type for p in parameters), result])
         self._plain = plainly([p.type for p in parameters], lambda c, v: channel.exports.out(c, v))
         self._decode = decoder(results(result), [result], lambda c, v: channel.exports.into(c, v))
         self._result = result

@@ -12,15 +12,16 @@ import msgspec
 from ipckit._annotations import type_name
 from ipckit._contract import contract_of
 from ipckit._dispatch import Dispatcher
-from ipckit._proxy import make_proxy
 from ipckit._pyro.exposed import Exposed
 from ipckit._pyro.naming import Place
 from ipckit._pyro.values import Reference
+from ipckit._session.objects import proxy_of
 from ipckit.errors import AddressError, Fault, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ipckit._options import Options
     from ipckit._proxy import Channel
 
 __all__ = ["Exports"]
@@ -40,11 +41,11 @@ class Exports:
         self,
         begin: Callable[[], Place],
         open_channel: Callable[[Place], Channel],
-        in_flight: int,
+        options: Options,
     ) -> None:
         self._begin = begin
         self._open = open_channel
-        self._in_flight = in_flight
+        self._options = options
         self._objects: dict[str, Exposed] = {}
         self._handed_out: dict[tuple[int, str], str] = {}
         self._uris: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
@@ -54,7 +55,9 @@ class Exports:
     @property
     def names(self) -> list[str]:
         """The objects that have names of their own."""
-        return [name for name in self._objects if name not in self._handed_out.values()]
+        with self._lock:
+            handed_out = set(self._handed_out.values())
+            return [name for name in self._objects if name not in handed_out]
 
     def find(self, name: Any) -> Exposed:
         """Return the object of that name; raises Fault."""
@@ -96,7 +99,7 @@ class Exports:
             return ours.dispatcher.servant
         channel = self._open(place)
         self._channels.add(channel)
-        proxy = make_proxy(contract_of(contract), channel)
+        proxy = proxy_of(contract_of(contract), channel, place.uri, self._options.timeout)
         self._uris[proxy] = place.uri
         return proxy
 
@@ -114,7 +117,9 @@ class Exports:
                 if len(self._handed_out) >= MOST:
                     raise Unavailable(f"{MOST} objects are handed out, which is the limit")
                 name = f"obj_{uuid.uuid4().hex}"
-                dispatcher = Dispatcher(value, contract_of(contract), in_flight=self._in_flight)
+                dispatcher = Dispatcher(
+                    value, contract_of(contract), in_flight=self._options.limits.in_flight
+                )
                 # The dispatcher keeps the object, so that its identity is not given to another.
                 self.export(dispatcher, name)
                 self._handed_out[key] = name

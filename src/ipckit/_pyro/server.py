@@ -23,7 +23,7 @@ from ipckit._pyro.exposed import DAEMON, SUBSCRIBE
 from ipckit._pyro.line import Line
 from ipckit._pyro.messages import Message, annotation, message
 from ipckit._pyro.streams import END, Items, SignalItems, Streams
-from ipckit._pyro.values import SERPENT, spoken
+from ipckit._pyro.values import SERPENT, refusal, spoken
 from ipckit._session.server import Acceptor
 from ipckit.errors import (
     BadArguments,
@@ -161,8 +161,9 @@ class _Conversation:
             line.arm(idle)
             try:
                 asked = line.receive(_LATER, None, whole)
-            except LimitExceeded as error:
-                self._refuse(error)
+            except (LimitExceeded, ProtocolError) as error:
+                if line.is_pyro:
+                    self._refuse(error)
                 raise
             if asked is None:
                 return
@@ -172,13 +173,12 @@ class _Conversation:
             if answer is not None:
                 self._send(answer)
 
-    def _refuse(self, error: LimitExceeded) -> None:
+    def _refuse(self, error: IpcError) -> None:
         """Answer a call that is not read, and take it so that the answer is."""
         number, sequence = self._line.marks
-        serializer = spoken.get(number, SERPENT)
-        data = _failure(serializer, Fault("LimitExceeded", str(error)))
+        number, data = refusal(number, faults.written(error))
         kind, flags = protocol.MSG_RESULT, protocol.FLAGS_EXCEPTION
-        self._send(message(kind, serializer.number, flags, sequence, data))
+        self._send(message(kind, number, flags, sequence, data))
         # Of TLS too: a TLS socket's own ends both ways.
         socket.socket.shutdown(self.stream.native, socket.SHUT_WR)
         self._line.drain(time.monotonic() + LINGER)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import inspect as shapes
 
-from ipckit._annotations import walk
+from ipckit._annotations import type_name, walk
 from ipckit._pyro.values import CARRIED
 from ipckit._references import carried, check_of
-from ipckit.errors import MarshalError
+from ipckit.errors import MarshalError, NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Refer = Callable[[type, Any], Any]
     """From a contract and an object of it to what crosses; and from what came to a proxy."""
 
-__all__ = ["decoder", "plainly", "results"]
+__all__ = ["decoder", "plainly", "refuse_held", "results"]
 
 _LITERALS: Final = (
     shapes.NoneType,
@@ -99,6 +99,19 @@ def decoder(shape: Any, annotations: Sequence[Any], refer: Refer) -> Callable[[A
     if always:
         return lambda values: convert(bend(values))
     return decode if bending else convert
+
+
+def refuse_held(where: str, annotations: Sequence[Any]) -> None:
+    """Raise NotSupported for a record that has an object in a field."""
+    for node in walk(*map(shapes.type_info, annotations)):
+        for field in getattr(node, "fields", ()):
+            for inner in walk(field.type):
+                if isinstance(inner, shapes.CustomType):
+                    record = type_name(getattr(node, "cls", node))
+                    raise NotSupported(
+                        f"{where}: {record}.{field.name} holds an object, {type_name(inner.cls)}; "
+                        "pyro carries none in records: pass it beside, or in a list, tuple or dict"
+                    )
 
 
 def results(annotation: Any) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ast
 import datetime
+import json
+import marshal
 import os
 import re
 import struct
@@ -24,13 +26,15 @@ from ipckit.errors import AddressError, LimitExceeded, MarshalError, ProtocolErr
 if TYPE_CHECKING:
     from ipckit._address import Address
 
-__all__ = ["CARRIED", "Reference", "Serializer", "serializer_of", "spoken"]
+__all__ = ["CARRIED", "Reference", "Serializer", "refusal", "serializer_of", "spoken"]
 
 CARRIED: Final = (bytes, bytearray)
 """What arrives as itself; all other types but Python's literals are text."""
 VALUES: Final = 1_000_000
 """Values that one message may hold: each takes some hundred octets while it is read."""
 _HEADER: Final = b"# serpent utf-8 python3.2\n"
+_MARSHAL: Final = 2
+_JSON: Final = 3
 _REFERENCES: Final = {"Pyro5.client.Proxy", "Pyro5.core.URI"}
 _UNREADABLE: Final = (
     ValueError,
@@ -160,6 +164,19 @@ spoken: Final[dict[int, Serializer]] = {1: SERPENT, 4: MSGPACK}
 """By the number that a message has in its head."""
 
 
+def refusal(number: int, value: Any) -> tuple[int, bytes]:
+    """Write plain values to a peer whose serializer is not read here, in that if it can be.
+
+    Returns the serializer's number as well; raises MarshalError.
+    """
+    if number == _MARSHAL:
+        return number, marshal.dumps(value)
+    if number == _JSON:
+        return number, json.dumps(value).encode()
+    serializer = spoken.get(number, SERPENT)
+    return serializer.number, serializer.dumps(value)
+
+
 def serializer_of(address: Address) -> Serializer:
     """Return what `?serializer=` names, serpent by default; raises AddressError."""
     name = address.query.get("serializer", "serpent")
@@ -283,4 +300,6 @@ def _reference(name: str, state: Any) -> Reference:
 
 
 def _first_line(error: Exception) -> str:
-    return ascii(str(error).partition("\n")[0])[1:-1][:200] or type(error).__name__
+    # Behind a colon Python shows the object in which it parsed the text, by its address.
+    said = str(error).partition("\n")[0].partition(": <")[0]
+    return ascii(said)[1:-1][:200] or type(error).__name__

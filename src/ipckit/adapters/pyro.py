@@ -117,7 +117,7 @@ def _serve(dispatcher: Dispatcher, address: Address, options: Options) -> PyroSe
     exports = Exports(
         lambda: started[0].here,
         lambda there: _open(there, served, options),
-        options.limits.in_flight,
+        options,
     )
     exports.export(dispatcher, place.object)
     for other in dispatcher.beside:
