@@ -26,7 +26,7 @@ __all__ = ["File", "is_named", "key", "locator", "of_file", "spelled"]
 
 LONGEST: Final = 64 * 1024
 """Octets of a file that holds an object reference."""
-_UNVERSIONED: Final = re.compile(r"(?<=[:,])(?:iiop)?:(?=[^/,:@]|\[)(?!\d+\.\d+@)")
+_UNVERSIONED: Final = re.compile(r"(?:iiop)?:(?!\d+\.\d+@)")
 
 
 def is_named(address: Address) -> bool:
@@ -70,8 +70,12 @@ def spelled(text: str) -> str:
     """Return a `corbaloc:` with GIOP 1.2 wherever it names no version."""
     if not text.startswith("corbaloc:"):
         return text
-    places, slash, name = text.partition("/")
-    return _UNVERSIONED.sub("iiop:1.2@", places) + slash + name
+    places, slash, name = text.removeprefix("corbaloc:").partition("/")
+    versioned = [
+        f"iiop:1.2@{place[found.end() :]}" if (found := _UNVERSIONED.match(place)) else place
+        for place in places.split(",")
+    ]
+    return f"corbaloc:{','.join(versioned)}{slash}{name}"
 
 
 def of_file(address: Address) -> str:

@@ -40,6 +40,7 @@ class Objects:
         self.options = options
         self._over = Connections(options.connections)
         self._adapter: Any = None
+        self._active: set[bytes] = set()
         self._lock = threading.Lock()
         self._known: dict[tuple[int, str], tuple[Any, Any]] = {}
 
@@ -83,20 +84,31 @@ class Objects:
         """Return the reference of a servant of the ORB's, which lasts as long as these objects."""
         if self._adapter is None:
             self._adapter = self.orb.adapter(f"ipckit-{secrets.token_hex(8)}")
-        return self._adapter.id_to_reference(self._adapter.activate_object(servant))
+        identity = self._adapter.activate_object(servant)
+        self._active.add(identity)
+        return self._adapter.id_to_reference(identity)
 
     def deactivate(self, reference: Any) -> None:
         """Let one object go."""
         with contextlib.suppress(CORBA.SystemException, CORBA.UserException, AttributeError):
-            self._adapter.deactivate_object(self._adapter.reference_to_id(reference))
+            self._let_go(self._adapter, self._adapter.reference_to_id(reference))
 
     def close(self) -> None:
         """Let every object go; running calls are not waited for."""
         adapter, self._adapter = self._adapter, None
         self._known.clear()
-        if adapter is not None:
-            with contextlib.suppress(CORBA.SystemException):
-                adapter.destroy(True, False)
+        if adapter is None:
+            return
+        for identity in list(self._active):
+            self._let_go(adapter, identity)
+        # It goes in its own time, as a call may run on.
+        with contextlib.suppress(CORBA.SystemException):
+            adapter.destroy(True, False)
+
+    def _let_go(self, adapter: Any, identity: bytes) -> None:
+        self._active.discard(identity)
+        with contextlib.suppress(CORBA.SystemException, CORBA.UserException):
+            adapter.deactivate_object(identity)
 
     def _activated(self, contract: Contract, value: Any) -> Any:
         dispatcher = Dispatcher(value, contract, in_flight=self.options.limits.in_flight)

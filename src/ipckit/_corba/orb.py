@@ -96,6 +96,8 @@ class Orb:
         self.socket = f"{self._folder.name}/s"
         """The Unix socket, once the ORB listens."""
         self.accepted = Accepted(self.socket)
+        self._deaf = False
+        """Whether it could not listen, and will not."""
         self._otherwise = f"{self._folder.name}/./s"
         self._published = ANY
         self._adapter: Any = None
@@ -146,7 +148,8 @@ class Orb:
         has = self.wanted
         asked = wanted.endpoint
         return (
-            wanted.message <= has.message
+            not self._deaf
+            and wanted.message <= has.message
             and wanted.idle in (None, has.idle)
             and wanted.request in (None, has.request)
             and (asked is None or asked in (has.endpoint, self.endpoint) or self._is_any(asked))
@@ -193,6 +196,7 @@ class Orb:
             self._adapter._get_the_POAManager().activate()
             named._get_the_POAManager().activate()
         except CORBA.SystemException as error:
+            self._deaf = True
             host, port = self.wanted.endpoint or ANY
             raise ConnectFailed(
                 f"the ORB cannot listen at {host}:{port}, which another program may have: "
