@@ -6,11 +6,14 @@ import contextlib
 import os
 import queue
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from corba_servant import Account, Bank, Otherwise, Sums
 from omniORB import CORBA
@@ -400,6 +403,50 @@ def test_a_request_over_the_orbs_own_limit_is_refused_unsent(bank: str) -> None:
     with ipckit.connect(Bank, bank) as there, pytest.raises(LimitExceeded) as over:
         there.text("x" * (65 * 1024 * 1024))
     assert over.value.executed == "no"
+
+
+# What a peer may send
+
+
+class Tree(msgspec.Struct):
+    """A record that holds its like."""
+
+    value: int
+    children: list[Tree] = []
+
+
+class Forest:
+    """What a hostile client is served."""
+
+    def plant(self, tree: Tree) -> int:
+        """Return the value."""
+        return tree.value
+
+
+def planting(depth: int) -> bytes:
+    """Return a request, GIOP 1.2 in little-endian, for a tree of that depth."""
+    head = struct.pack("<IB3xHxxI6s2xI5s3xI", 1, 3, 0, 6, b"Forest", 6, b"plant", 0)
+    head += bytes(-(len(head) + 12) % 8)
+    body = struct.pack("<qI4x", 1, 1) * depth + struct.pack("<qI", 1, 0)
+    return b"GIOP\1\2\1\0" + struct.pack("<I", len(head) + len(body)) + head + body
+
+
+@pytest.mark.parametrize(
+    ("depth", "answer"),
+    [(3, b""), (200, b"nested deeper than 100"), (1_000_000, b"omg.org/CORBA/MARSHAL")],
+)
+def test_a_value_nested_without_end_is_refused_and_the_server_lives(
+    depth: int, answer: bytes
+) -> None:
+    with ipckit.serve(Forest(), "corba://127.0.0.1:0") as server:
+        where = _registry.find(server.address)[1]
+        with socket.create_connection((where.host, where.port), timeout=30) as sock:
+            sock.sendall(planting(depth))
+            said = sock.recv(4096)
+        assert said.startswith(b"GIOP")
+        assert answer in said
+        with ipckit.connect(Forest, server.address) as forest:
+            assert forest.plant(Tree(7)) == 7
 
 
 # The ORB's own errors

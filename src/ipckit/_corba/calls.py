@@ -19,6 +19,7 @@ from ipckit import _deadline
 from ipckit._corba.depth import exceeds, is_open
 from ipckit._corba.errors import failed
 from ipckit._corba.sockets import was_interrupted
+from ipckit._corba.unrolled import LEVELS, unrolled
 from ipckit._session.ending import poison_after_fork
 from ipckit.errors import CallTimeout, ConnectionLost, IpcError, LimitExceeded
 
@@ -70,7 +71,8 @@ class Caller:
         bound = self.binding.operations[operation.name]
         request = bound.request(self._references)
         reply = self._reply(bound, operation)
-        wire, descriptor = wire_of(self.binding, bound.method)
+        wire, described = wire_of(self.binding, bound.method)
+        descriptor = unrolled(described, self._nesting + LEVELS)
         names: dict[str, Any] = {
             "caller": self,
             "invoke": self.stub._obj.invoke,

@@ -41,7 +41,7 @@ class Objects:
         self._over = Connections(options.connections)
         self._adapter: Any = None
         self._active: set[bytes] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._known: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def export(self, contract: Contract | None, value: Any) -> Any:
@@ -82,11 +82,12 @@ class Objects:
 
     def activate(self, servant: Any) -> Any:
         """Return the reference of a servant of the ORB's, which lasts as long as these objects."""
-        if self._adapter is None:
-            self._adapter = self.orb.adapter(f"ipckit-{secrets.token_hex(8)}")
-        identity = self._adapter.activate_object(servant)
-        self._active.add(identity)
-        return self._adapter.id_to_reference(identity)
+        with self._lock:
+            if self._adapter is None:
+                self._adapter = self.orb.adapter(f"ipckit-{secrets.token_hex(8)}")
+            identity = self._adapter.activate_object(servant)
+            self._active.add(identity)
+            return self._adapter.id_to_reference(identity)
 
     def deactivate(self, reference: Any) -> None:
         """Let one object go."""

@@ -19,6 +19,7 @@ from omniORB import CORBA
 from ipckit._corba.accepted import caller
 from ipckit._corba.calls import octets_of, wire_of
 from ipckit._corba.depth import exceeds, is_open
+from ipckit._corba.unrolled import LEVELS, unrolled
 from ipckit._dispatch import DISCOVER as RPC_DISCOVER
 from ipckit.contracts.idl.export import DISCOVER, SUBSCRIBE, UNSUBSCRIBE
 from ipckit.errors import BadArguments, Fault
@@ -118,7 +119,7 @@ def servant_of(
     subscribers: Subscribers | None = None,
 ) -> Any:
     """Return an object that the ORB can activate, whose operations the dispatcher runs."""
-    methods = {
+    methods: dict[str, Any] = {
         bound.method: _method(binding, bound, dispatcher.entries[name], gate, references)
         for name, bound in binding.operations.items()
         if name in dispatcher.entries
@@ -128,6 +129,10 @@ def servant_of(
         methods[UNSUBSCRIBE] = _told(gate, subscribers.remove)
     if RPC_DISCOVER in dispatcher.entries:
         methods[DISCOVER] = _discovery(dispatcher.entries[RPC_DISCOVER], gate)
+    described = binding.skeleton._omni_op_d  # type: ignore[attr-defined]
+    methods["_omni_op_d"] = {
+        name: unrolled(one, gate.nesting + LEVELS) for name, one in described.items()
+    }
     made = type(binding.contract.name, (binding.skeleton,), methods)()
     made._ipckit_servant = dispatcher.servant
     return made
