@@ -226,6 +226,12 @@ def test_a_stream_that_nobody_holds_ends_at_the_server(store: Store) -> None:
     eventually(lambda: store.opened() == 0)
 
 
+def test_the_items_of_a_stream_are_printed_by_the_command(address: str) -> None:
+    argv = [sys.executable, "-m", "ipckit", "call", address, "items", "3"]
+    done = subprocess.run(argv, capture_output=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"0\n1\n2\n", b"")
+
+
 def test_a_stream_ends_with_the_connection_that_opened_it(address: str, store: Store) -> None:
     with Pyro5.api.Proxy(uri(address)) as plain:
         values = plain.items(10)
@@ -385,6 +391,11 @@ class Gauge:
 
 def test_what_can_only_be_read_is_told_at_both_ends() -> None:
     with ipckit.serve(Gauge(), "pyro://127.0.0.1:0") as server:
+        with (
+            pytest.raises(AttributeError, match="no operation"),
+            Pyro5.api.Proxy(uri(server.address)) as plain,
+        ):
+            plain._pyroInvoke("__setattr__", ([], 6), {})
         told = pytest.raises(AttributeError, match=r"Gauge\.level can only be read")
         with ipckit.connect(Gauge, server.address) as gauge, told:
             gauge.level = 6  # type: ignore[misc]

@@ -117,7 +117,7 @@ class Exposed:
         try:
             return table[key], args
         except (KeyError, TypeError):
-            if name == SET and key in self.metadata["attrs"]:
+            if name == SET and isinstance(key, str) and key in self.metadata["attrs"]:
                 where = f"{self.dispatcher.contract.name}.{key}"
                 raise UnknownOperation(f"{where} can only be read") from None
             raise UnknownOperation(self._unknown(key)) from None
@@ -135,5 +135,6 @@ class Exposed:
 
     def _unknown(self, name: Any) -> str:
         contract = self.dispatcher.contract
-        known = ", ".join([*self.metadata["methods"], *self.metadata["attrs"]])
+        methods = [name for name in contract.operations if name in self._methods]
+        known = ", ".join([*methods, *contract.attributes])
         return f"{contract.name} has no operation {str(name)[:80]!r}; it has {known}"

@@ -12,7 +12,7 @@ from Pyro5 import protocol
 
 from ipckit._pyro.line import Line
 from ipckit._pyro.messages import Message, message
-from ipckit.errors import ConnectionLost, ProtocolError
+from ipckit.errors import ConnectFailed, ConnectionLost, ProtocolError
 from ipckit.transports._open import dial
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ class Lane:
             self._greet(line, until)
         except BaseException as error:  # noqa: BLE001  (raised again, as ours where it is not)
             self.shut()
-            raise self._channel.mapped(error, seconds, "no") from None
+            reason = self._channel.mapped(error, seconds, "no")
+            if isinstance(reason, ConnectionLost) and self._channel.dead is None:
+                reason = ConnectFailed(f"{reason}; is that a Pyro daemon, and has it room?")
+            raise reason from None
 
     @property
     def is_open(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
 import dataclasses
 import difflib
@@ -27,7 +28,7 @@ from ipckit.errors import Fault, IpcError, TransportError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ipckit.cli.commands import Commands
 
@@ -95,14 +96,15 @@ def seconds(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Call, and print the result."""
     address = with_password(options.address, options.password_file)
+    show = print_json if options.json else print_value
     with timeout(options.timeout):
-        result = performed(address, options)
-    (print_json if options.json else print_value)(result)
+        for value in performed(address, options):
+            show(value)
     return DONE
 
 
-def performed(address: str, options: argparse.Namespace) -> Any:
-    """Call, and return the result."""
+def performed(address: str, options: argparse.Namespace) -> Iterator[Any]:
+    """Call, and yield the result, or of a stream each item as it comes."""
     if options.contract is None:
         return _without_contract(address, options)
     return _with_contract(address, options, contract_at(options.contract, address))
@@ -117,13 +119,13 @@ def operation_of(contract: Contract, address: str, name: str) -> Operation:
     return operation
 
 
-def _with_contract(address: str, options: argparse.Namespace, contract: Contract) -> Any:
+def _with_contract(address: str, options: argparse.Namespace, contract: Contract) -> Iterator[Any]:
     operation = operation_of(contract, address, options.operation)
     arguments = _checked(operation, options.arguments)
     told = Options(timeout=options.timeout, tls=tls_of(options), contract=contract)
     channel = open_channel(address, told, None)
     try:
-        return channel.bind(operation, f"{contract.name}.{operation.name}")(arguments)
+        yield from _each(channel.bind(operation, f"{contract.name}.{operation.name}")(arguments))
     except operation.raises as error:
         fields = dataclasses.asdict(error)  # type: ignore[call-overload]
         raise Fault(type(error).__name__, str(error), fields) from None
@@ -149,7 +151,7 @@ def _checked(operation: Operation, texts: Sequence[str]) -> msgspec.Struct:
         raise UsageError(f"{operation}: {bad_arguments(error, names)}") from None
 
 
-def _without_contract(address: str, options: argparse.Namespace) -> Any:
+def _without_contract(address: str, options: argparse.Namespace) -> Iterator[Any]:
     connection = connect(address, timeout=options.timeout, tls=tls_of(options))
     try:
         described = None
@@ -160,11 +162,15 @@ def _without_contract(address: str, options: argparse.Namespace) -> Any:
                 connection = connect(address, timeout=options.timeout, tls=tls_of(options))
         arguments = _best(described, options.arguments)
         try:
-            return connection.call(options.operation, *arguments)
+            yield from _each(connection.call(options.operation, *arguments))
         except Fault as fault:
             raise _advised(connection, options.operation, fault) from None
     finally:
         connection.close()
+
+
+def _each(result: Any) -> Iterator[Any]:
+    return result if isinstance(result, collections.abc.Iterator) else iter((result,))
 
 
 _LOST: Final = object()

@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
             port = int(tap.address.rpartition(":")[2])
             here = replace(address, host="127.0.0.1", port=port)
             try:
-                performed(here.text, options)
+                for _ in performed(here.text, options):
+                    pass
             finally:
                 _show(options, row, here.text, tap)
     return DONE
