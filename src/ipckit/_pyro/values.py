@@ -50,6 +50,8 @@ _STRINGS: Final = re.compile(
     "|".join([*(form.format(q=q) for q in "'\"" for form in (_LONG, _SHORT)), "#[^\n]*"]), re.DOTALL
 )
 """Text, bytes and comments; each goes to its end or that of all, so that no octet is read twice."""
+_PARTING_NOTHING: Final = bytes({*range(256)} - {*b" \t\n\r\f!\"#$%&'()*+,-./:;<=>?@[]^`{|}~"})
+"""Octets of which any number in a row are one part of an expression."""
 _WORDS: Final = re.compile(r"\s*(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|\w+)\s*|\s+")
 _FOREIGN: Final = re.compile(r"(?<![\w.])(?!b'|True\b|False\b|None\b)[^\W\d]")
 """The begin of a word that is in no literal, as the f of f'...', in which more could be hidden."""
@@ -100,7 +102,7 @@ class Serpent:
         """Read a message's data; raises ProtocolError or LimitExceeded."""
         try:
             text = data.decode()
-            if len(text) > VALUES:
+            if len(data) > VALUES and len(data.translate(None, _PARTING_NOTHING)) > VALUES:
                 _refuse_many(text)
             value = ast.literal_eval(_PARSER.parsed(text))
         except _UNREADABLE as error:
