@@ -53,8 +53,6 @@ class Wanted:
     """Where to listen; port 0 is any."""
     idle: int | None = None
     """Seconds that a server keeps an idle connection; 0 is for ever."""
-    request: int | None = None
-    """Milliseconds that a request may take to arrive; 0 is for ever."""
 
     @classmethod
     def by_server(cls, limits: Limits, endpoint: tuple[str, int] | None) -> Wanted:
@@ -70,7 +68,6 @@ class Wanted:
             message=limits.message,
             endpoint=endpoint,
             idle=0 if idle is None else max(1, math.ceil(idle)),
-            request=0 if limits.request is None else max(1, math.ceil(limits.request * 1000)),
         )
 
 
@@ -90,7 +87,6 @@ class Orb:
             message=max(wanted.message, _USUAL.message),
             endpoint=wanted.endpoint or ANY,
             idle=_USUAL.idle if wanted.idle is None else wanted.idle,
-            request=_USUAL.request if wanted.request is None else wanted.request,
         )
         self._folder = tempfile.TemporaryDirectory(prefix="ipckit-corba-")
         self.socket = f"{self._folder.name}/s"
@@ -151,7 +147,6 @@ class Orb:
             not self._deaf
             and wanted.message <= has.message
             and wanted.idle in (None, has.idle)
-            and wanted.request in (None, has.request)
             and (asked is None or asked in (has.endpoint, self.endpoint) or self._is_any(asked))
         )
 
@@ -281,7 +276,7 @@ def _other(orb: Orb, wanted: Wanted, name: str) -> str:
     elif wanted.endpoint and not orb.serves(Wanted(endpoint=wanted.endpoint)):
         what = "listens at {}:{}".format(*(orb.endpoint or has.endpoint or ANY))
     else:
-        what = "keeps other times, Limits(idle=) or Limits(request=)"
+        what = f"ends connections after {has.idle} s of silence (Limits(idle=), Limits(request=))"
     return (
         f"{name}: a process has one ORB, and that of this one {what}: close what uses it first, "
         "ask for the same, or serve in another process"
