@@ -129,7 +129,6 @@ class Orb:
             "scanGranularity": 1,
             "outConScanPeriod": IDLE,
             "inConScanPeriod": self.wanted.idle,
-            "serverCallTimeOutPeriod": self.wanted.request,
             "idleThreadTimeout": 1,
             "unixTransportPermission": "600",
         }
