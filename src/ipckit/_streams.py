@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ipckit._aside import Worker, aside
 from ipckit.errors import MarshalError
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ async def items(perform: Callable[[Any], Awaitable[Any]], args: Any) -> AsyncIte
         async for value in values:
             yield value
         return
+    from ipckit._aside import Worker, aside  # and with it asyncio
+
     worker = Worker()
     try:
         while (value := await aside(lambda: next(values, _END), begin=worker.begin)) is not _END:

@@ -117,4 +117,4 @@ def _records(records: Callable[[Any], Any], kind: Any, workload: Workload) -> Ca
 def _compile() -> None:
     # omniidl is beside Python, where it need not be on the PATH.
     os.environ["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-    importIDLString(IDL)
+    importIDLString(IDL, ["-N"])  # no preprocessor: it finds none in a folder with a blank

@@ -16,7 +16,7 @@ from typing import Any
 from omniORB import CORBA, importIDL
 
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"  # for omniidl
-importIDL(str(Path(__file__).with_name("corba_bank.idl")))
+importIDL(str(Path(__file__).with_name("corba_bank.idl")), ["-N"])  # no preprocessor
 finance: Any = sys.modules["Finance"]
 skeletons: Any = sys.modules["Finance__POA"]
 

@@ -22,7 +22,7 @@ interface Doubler {
 };
 """
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"  # for omniidl
-importIDLString(IDL)
+importIDLString(IDL, ["-N"])  # no preprocessor: it finds none in a folder with a blank
 skeletons: Any = sys.modules["_GlobalIDL__POA"]
 
 

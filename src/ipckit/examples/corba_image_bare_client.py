@@ -30,7 +30,7 @@ interface Picture {
 SIZE: Final = (512, 512)
 PIXELS: Final = [number % 2**15 for number in range(512 * 512)]
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"  # for omniidl
-importIDLString(IDL)
+importIDLString(IDL, ["-N"])  # no preprocessor: it finds none in a folder with a blank
 stubs: Any = sys.modules["_GlobalIDL"]
 
 

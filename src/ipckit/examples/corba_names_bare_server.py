@@ -26,7 +26,7 @@ interface Doubler {
 """
 UTF8: Final = ["-ORBnativeCharCodeSet", "UTF-8", "-ORBdefaultCharCodeSet", "UTF-8"]
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"  # for omniidl
-importIDLString(IDL)
+importIDLString(IDL, ["-N"])  # no preprocessor: it finds none in a folder with a blank
 skeletons: Any = sys.modules["_GlobalIDL__POA"]
 
 
