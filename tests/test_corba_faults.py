@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import corba_odd as odd
@@ -9,6 +10,7 @@ import pytest
 from corba_crossing import IMPORTED, Crossing, Objects, held
 from omniORB import CORBA
 
+import ipckit
 from ipckit._contract import contract_of
 from ipckit._corba.binding import binding
 from ipckit.errors import BadArguments, Fault, Unavailable, UnknownOperation
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
     from ipckit._corba.orb import Orb
 
 
+@dataclass
+class Locked(Exception):
+    """Who has the key."""
+
+    keeper: Keeper | None
+
+
+class Keeper:
+    """Raises an object."""
+
+    @ipckit.raises(Locked)
+    def key(self, number: int) -> int:
+        if number < 1:
+            raise Locked(Keeper())
+        return number
+
+
 @pytest.fixture(scope="module", autouse=True)
 def orb() -> Iterator[Orb]:
     yield from held()
@@ -31,6 +50,17 @@ def test_a_declared_exception_crosses_as_itself() -> None:
     left = bound.fault(Fault("Overdrawn", "text", {"missing": 3, "account": "Zoë"}))
     assert isinstance(left, CORBA.UserException)
     assert bound.error(left) == Overdrawn(3, "Zoë")
+
+
+def test_a_declared_exception_brings_the_object_that_it_holds() -> None:
+    with (
+        ipckit.serve(Keeper(), "corba://127.0.0.1:0") as server,
+        ipckit.connect(Keeper, server.address) as keeper,
+    ):
+        with pytest.raises(Locked) as raised:
+            keeper.key(0)
+        assert raised.value.keeper is not None
+        assert raised.value.keeper.key(7) == 7
 
 
 def test_an_undeclared_error_crosses_with_kind_and_message() -> None:

@@ -13,9 +13,12 @@ from requirements import require_program
 
 import ipckit
 from ipckit._contract import contract_of
+from ipckit._corba.binding import binding
 from ipckit.contracts import idl
 from ipckit.contracts.modules import contracts
+from ipckit.corba import NameService
 from ipckit.errors import ContractError
+from ipckit.examples.doubler import Doubler
 
 INSTALLED = Path("/usr/share/idl/omniORB")
 SERVICES = INSTALLED / "COS"
@@ -140,3 +143,28 @@ def test_the_repository_of_interfaces_is_there_if_it_is_asked_for(tmp_path: Path
         ipckit.load(tmp_path / "it.idl")
     module = ipckit.load(tmp_path / "it.idl", defines={"ENABLE_CLIENT_IR_SUPPORT": "1"})
     assert "kind" in contract_of(module.A).operations
+
+
+def test_a_naming_service_is_called_by_its_own_idl() -> None:
+    names = ipckit.load(SERVICES / "CosNaming.idl")
+    with (
+        NameService() as service,
+        ipckit.serve(Doubler(), "corba://127.0.0.1:0") as server,
+        ipckit.connect(Doubler, server.address) as doubler,
+        ipckit.connect(names.NamingContextExt, service.ior) as root,
+    ):
+        folder = root.bind_new_context([names.NameComponent("日本", "")])
+        folder.bind([names.NameComponent("it", "kind")], doubler)
+        found = root.resolve_str("日本/it.kind")
+        with ipckit.connect(Doubler, str(found)) as back:
+            assert back.double(21) == 42
+        with pytest.raises(names.NotEmpty):
+            folder.destroy()
+
+
+@pytest.mark.parametrize(
+    "name", ["CosNaming", "CosEventChannelAdmin", "CosTrading", "CosCompoundLifeCycle"]
+)
+def test_every_interface_of_a_service_can_be_called(name: str) -> None:
+    for contract in contracts(ipckit.load(SERVICES / f"{name}.idl")).values():
+        assert binding(contract_of(contract)).operations

@@ -19,7 +19,15 @@ from ipckit._annotations import refuse_wrong
 from ipckit._corba.stubs import stubs
 from ipckit._corba.values import Values
 from ipckit.contracts.idl.export import REMOTE_ERROR, unit_of
-from ipckit.contracts.idl.forms import Form, Row, form_of, record_of
+from ipckit.contracts.idl.forms import (
+    Form,
+    Record,
+    Reference,
+    Row,
+    everything,
+    form_of,
+    record_of,
+)
 from ipckit.contracts.idl.place import SUBSCRIBE, UNSUBSCRIBE, interface_of, is_imported
 from ipckit.errors import (
     BadArguments,
@@ -136,7 +144,7 @@ class OperationBinding:
         self._forms = [
             form_of(p.type, f"{self._where}: parameter {p.name!r}") for p in operation.parameters
         ]
-        self._given, returned, raises = stub.operations[name]
+        self._given, returned, raises, *_ = stub.operations[name]
         self._returned = returned or ()
         result = form_of(operation.result, f"{self._where}: the result")
         self._results: list[Form] = [result][: len(self._returned)]
@@ -203,9 +211,9 @@ class OperationBinding:
 
         return arguments
 
-    def fault(self, error: IpcError) -> Exception:
+    def fault(self, error: IpcError, references: References | None = None) -> Exception:
         """Return what leaves for an error: a declared exception, RemoteError, or the ORB's own."""
-        declared = self._exceptions.outward(error)
+        declared = self._exceptions.outward(error, references)
         if declared is not None:
             return declared
         if self._exceptions.remote is not None:
@@ -216,9 +224,9 @@ class OperationBinding:
         system = _SYSTEM.get(type(error), CORBA.UNKNOWN)
         return typing.cast("Exception", system(0, CORBA.COMPLETED_MAYBE))
 
-    def error(self, exception: Exception) -> Exception:
+    def error(self, exception: Exception, references: References | None = None) -> Exception:
         """Return what a user exception of the ORB's is here: the declared one, or a Fault."""
-        return self._exceptions.inward(exception)
+        return self._exceptions.inward(exception, references)
 
     def _result_pairs(self) -> list[tuple[Form, Any]]:
         return [*zip(self._results, self._returned, strict=True)]
@@ -294,36 +302,54 @@ class SignalBinding:
 
 
 class _Exceptions:
-    """The exceptions of one operation, by their names in the contract and by repository id."""
+    """The exceptions of one operation, by their names in the contract and by repository id.
+
+    One that holds objects is converted for those of the server or the connection that has it.
+    """
 
     def __init__(
         self, operation: Operation, where: str, raises: Mapping[str, Any], unit: Unit
     ) -> None:
         self.remote = raises[REMOTE_ERROR][1] if REMOTE_ERROR in raises else None
         self._where = where
+        self._types = unit.types
         declared = {name: d for name, d in raises.items() if name != REMOTE_ERROR}
         named = {descriptor[3]: descriptor for descriptor in declared.values()}
-        self._outward: dict[str, Convert] = {}
-        self._inward: dict[str, tuple[str, Convert]] = {}
+        self._outward: dict[str, Callable[[References | None], Convert]] = {}
+        self._inward: dict[str, tuple[str, Callable[[References | None], Convert]]] = {}
         for kind, otherwise in zip(operation.raises, declared.values(), strict=False):
             descriptor = named.get(kind.__name__, otherwise)
-            record = record_of(kind, where)
-            values = Values(None, unit.types, trusting=False)
-            self._outward[kind.__name__] = values.details(record, descriptor)
-            make: Convert = values.inward(record, descriptor) or kind
-            self._inward[descriptor[2]] = kind.__name__, make
+            self._add(kind, record_of(kind, where), descriptor)
 
-    def outward(self, error: IpcError) -> Exception | None:
+    def _add(self, kind: type[Exception], record: Record, descriptor: Any) -> None:
+        def outward(references: References | None) -> Convert:
+            return self._values(references).details(record, descriptor)
+
+        def inward(references: References | None) -> Convert:
+            return self._values(references).inward(record, descriptor) or kind
+
+        if not any(isinstance(node, Reference) for node in everything(record)):
+            sent, arrived = outward(None), inward(None)
+            self._outward[kind.__name__] = lambda _: sent
+            self._inward[descriptor[2]] = kind.__name__, lambda _: arrived
+            return
+        self._outward[kind.__name__] = outward
+        self._inward[descriptor[2]] = kind.__name__, inward
+
+    def _values(self, references: References | None) -> Values:
+        return Values(references, self._types, trusting=False)
+
+    def outward(self, error: IpcError, references: References | None) -> Exception | None:
         """Return the exception for a Fault of a declared kind that has its details, or None."""
         make = self._outward.get(error.kind) if isinstance(error, Fault) else None
         if make is None or not isinstance(error, Fault) or not isinstance(error.details, dict):
             return None
         try:
-            return typing.cast("Exception", make(error.details))
+            return typing.cast("Exception", make(references)(error.details))
         except Exception:  # noqa: BLE001  (as in `request`)
             return None  # what it holds cannot cross, but its kind and message can
 
-    def inward(self, exception: Any) -> Exception:
+    def inward(self, exception: Any, references: References | None) -> Exception:
         """Return the declared exception, or the Fault, for one of the ORB's."""
         repository_id = getattr(exception, "_NP_RepositoryId", "")
         if repository_id == REMOTE_ERROR:
@@ -332,7 +358,7 @@ class _Exceptions:
             return Fault(repository_id, "an exception that the contract does not declare")
         kind, make = self._inward[repository_id]
         try:
-            return typing.cast("Exception", make(exception))
+            return typing.cast("Exception", make(references)(exception))
         except Exception as error:  # noqa: BLE001  (as in `request`)
             return _marshal_error(f"{self._where}: {kind}", error)
 

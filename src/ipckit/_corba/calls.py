@@ -125,7 +125,7 @@ class Caller:
                 return ConnectionLost(str(self.dead), executed="maybe")
             return failed(error, self.name)
         if isinstance(error, CORBA.UserException):
-            return bound.error(error)
+            return bound.error(error, self._references)
         return error
 
     def _reply(self, bound: OperationBinding, operation: Operation) -> Callable[[Any], Any] | None:

@@ -12,7 +12,11 @@ class Wide:
 
 
 class Reference:
-    """Any CORBA object, of whatever interface: IDL's `Object`. It crosses as it came, both ways."""
+    """Any CORBA object, of whatever interface: IDL's `Object`. It crosses as it came, both ways.
+
+    `str(reference)` is its IOR, so `ipckit.connect(Account, str(reference))` calls it. Where one is
+    wanted, a proxy of any contract will do as well.
+    """
 
     __slots__ = ("native",)
     _ipckit_opaque_: ClassVar[bool] = True
@@ -20,3 +24,8 @@ class Reference:
     def __init__(self, native: Any) -> None:
         self.native = native
         """omniORB's own object reference."""
+
+    def __str__(self) -> str:
+        import omniORB
+
+        return str(omniORB.orb.object_to_string(self.native))

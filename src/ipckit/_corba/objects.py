@@ -47,15 +47,17 @@ class Objects:
     def export(self, contract: Contract | None, value: Any) -> Any:
         """Return the reference of a servant or of a proxy; nil of None.
 
-        Where there is no contract the value is a Reference, of which nothing is known.
+        Where there is no contract the value is a Reference, of which nothing is known, or a proxy.
         """
         if value is None:
             return None
-        if contract is None:
+        if isinstance(value, Reference):
             return value.native
         native = getattr(getattr(type(value), "_ipckit_channel_", None), "native", None)
         if isinstance(native, CORBA.Object):
             return native
+        if contract is None:
+            contract = type(value)._ipckit_contract_
         with self._lock:
             key = id(value), contract.name
             if key not in self._known:

@@ -172,7 +172,7 @@ def _method(
         "arguments": arguments,
         "invoke": entry.invoke,
         "result": result,
-        "failed": functools.partial(_failed, bound, entry, oneway=results is None),
+        "failed": functools.partial(_failed, bound, entry, references, oneway=results is None),
         "descriptors": descriptors,
     }
     places = ", ".join(f"p{index}" for index in range(len(descriptors)))
@@ -195,13 +195,15 @@ def _method(
     return method
 
 
-def _failed(bound: OperationBinding, entry: Entry, error: Exception, *, oneway: bool) -> Exception:
+def _failed(
+    bound: OperationBinding, entry: Entry, references: References, error: Exception, *, oneway: bool
+) -> Exception:
     """Return what leaves for what was raised; of a one-way call nothing does."""
     if oneway:
         log.warning("the one-way call %s failed: %s", entry.operation.name, error)
         return error
     if isinstance(error, Fault):
-        return bound.fault(error)
+        return bound.fault(error, references)
     log.error("%s: the result: %s", entry.operation.name, error)
     return bound.fault(Fault("MarshalError", f"the result: {error}"))
 

@@ -123,8 +123,9 @@ def _let_attributes_fail(interface: Any) -> None:
     UNKNOWN.
     """
     operations = omniORB.skeletonMapping[interface._NP_RepositoryId]._omni_op_d
-    raised = [raises[REMOTE_ERROR] for *_, raises in operations.values() if _remote(raises)]
-    for name, (given, returned, raises) in list(operations.items()):
+    # Where a valuetype crosses, which no generated interface has, there is one entry more.
+    raised = [said[2][REMOTE_ERROR] for said in operations.values() if _remote(said[2])]
+    for name, (given, returned, raises, *_) in list(operations.items()):
         if raised and raises is None and name.startswith(("_get_", "_set_")):
             operations[name] = (given, returned, {REMOTE_ERROR: raised[0]})
             setattr(interface, f"_d_{name}", operations[name])

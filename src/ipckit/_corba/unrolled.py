@@ -23,10 +23,10 @@ _END: Final = (tcInternal.tv_enum, "IDL:ipckit/TooDeep:1.0", "TooDeep", ())
 
 def unrolled(operation: tuple[Any, ...], levels: int) -> tuple[Any, ...]:
     """Return what omniidl says of an operation, with types that hold themselves so many times."""
+    given, returned, raises, *rest = operation
     targets: dict[str, Any] = {}
-    for part in operation[:2]:
-        for descriptor in part or ():
-            _find(descriptor, targets)
+    for descriptor in (*given, *(returned or ()), *(raises or {}).values()):
+        _find(descriptor, targets)
     if not targets:
         return operation
     inner = dict.fromkeys(targets, _END)
@@ -34,10 +34,10 @@ def unrolled(operation: tuple[Any, ...], levels: int) -> tuple[Any, ...]:
         put = functools.partial(_put, inner=inner)
         inner = {name: _rebuilt(descriptor, put) for name, descriptor in targets.items()}
     whole = functools.partial(_put, inner=inner)
-    given, returned, *rest = operation
     return (
         tuple(_rebuilt(one, whole) for one in given),
         None if returned is None else tuple(_rebuilt(one, whole) for one in returned),
+        None if raises is None else {name: _rebuilt(one, whole) for name, one in raises.items()},
         *rest,
     )
 
@@ -78,7 +78,7 @@ def _rebuilt(descriptor: Any, part: Any) -> Any:
         return (kind, part(descriptor[1]), *descriptor[2:])
     if kind == tcInternal.tv_alias:
         return (*descriptor[:3], part(descriptor[3]))
-    if kind == tcInternal.tv_struct:
+    if kind in (tcInternal.tv_struct, tcInternal.tv_except):
         members = descriptor[4:]
         return (
             *descriptor[:4],
