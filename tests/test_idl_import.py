@@ -254,6 +254,12 @@ def test_pragmas_stay_in_the_text() -> None:
 # What is left out, and what is refused
 
 
+def test_wide_text_is_read_letter_by_letter() -> None:
+    module = loaded('const wstring W = L"日本 \\u00e9\\n 🦆"; const string S = "é L";')
+    assert module.W == "日本 é\n 🦆"
+    assert module.S == "é L"
+
+
 def test_what_has_no_form_is_left_out_by_place_and_reason() -> None:
     module = loaded(
         'interface A {\n  void keep();\n  void mail() context ("user");\n'
@@ -292,6 +298,8 @@ def test_what_holds_something_left_out_is_left_out_however_it_is_held() -> None:
         ('#include "none.idl"', "service.idl:1: none.idl: No such file or directory; name its"),
         ('#include "service.idl"', "service.idl:1: macro or `#include' recursion too deep"),
         ("/* no end", "service.idl:1: unterminated comment"),
+        ("interface A {};\n é interface B {};", "service.idl:2: '\\xe9' is no letter of IDL"),
+        ("interface A {};\n\0 interface B {};", "service.idl:2: '\\x00' is no letter of IDL"),
     ],
 )
 def test_what_is_wrong_is_one_line_that_begins_with_the_place(text: str, reason: str) -> None:

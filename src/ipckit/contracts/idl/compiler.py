@@ -40,9 +40,13 @@ _LATER: Final = {
     )
 }
 """Words that became keywords after IDL had been written in which they are names."""
-_TOKEN: Final = re.compile(
-    r"""^\#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[A-Za-z_]\w*""", re.MULTILINE
+_QUOTED: Final = r"""^\#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'"""
+_TOKEN: Final = re.compile(rf"{_QUOTED}|[A-Za-z_]\w*", re.MULTILINE)
+_WIDE: Final = re.compile(
+    rf"""(?P<wide>\bL"(?:[^"\\\n]|\\.)*"|\bL'[^'\n]+')|{_QUOTED}""", re.MULTILINE
 )
+_STRANGE: Final = re.compile(rf"{_QUOTED}|(?P<letter>[^\x01-\x7f])", re.MULTILINE)
+_MARKER: Final = re.compile(r'^# (?P<line>\d+) "(?P<file>[^"\n]*)"[^\n]*', re.MULTILINE)
 _WORDS: Final = {
     "void": "void",
     "short": "short",
@@ -76,7 +80,11 @@ def main() -> int:
     with Path(text).open("wb") as output:
         if subprocess.run(command, stdout=output, check=False).returncode:
             return 1
-    source = with_old_names(decoded(Path(text).read_bytes()))
+    source = with_old_names(with_escapes(decoded(Path(text).read_bytes())))
+    strange = unreadable(source, file)
+    if strange is not None:
+        sys.stderr.write(f"{strange}\n")
+        return 1
     Path(text).write_text(source, encoding="utf-8")
     ast = parser.compile(text, file)
     if ast is None:
@@ -98,6 +106,29 @@ def decoded(octets: bytes) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("latin-1")
+
+
+def unreadable(text: str, file: str) -> str | None:
+    """Return the place of a letter at which the parser would take the text to end, and say so."""
+    found = next((one for one in _STRANGE.finditer(text) if one["letter"]), None)
+    if found is None:
+        return None
+    marks = [*_MARKER.finditer(text, 0, found.start())]
+    line, start = (int(marks[-1]["line"]), marks[-1].end() + 1) if marks else (1, 0)
+    name = marks[-1]["file"] if marks else file
+    place = line + text.count("\n", start, found.start())
+    return f"{name}:{place}: {found['letter']!a} is no letter of IDL outside text and comments"
+
+
+def with_escapes(text: str) -> str:
+    """Return IDL with escapes in wide text, of which the parser would take the octets."""
+
+    def escaped(found: re.Match[str]) -> str:
+        units = found[0].encode("utf-16-be") if found["wide"] else b""
+        codes = [int.from_bytes(units[place : place + 2]) for place in range(0, len(units), 2)]
+        return "".join(chr(c) if c < 128 else f"\\u{c:04x}" for c in codes) or found[0]
+
+    return _WIDE.sub(escaped, text)
 
 
 def with_old_names(text: str) -> str:
