@@ -11,7 +11,7 @@ import time
 import ipckit
 
 
-class Account:
+class Purse:
     """An object of its own for each customer."""
 
     def __init__(self, owner: str = "") -> None:
@@ -28,19 +28,19 @@ class Bank:
     opened = ipckit.Signal[str]()
 
     def __init__(self) -> None:
-        self._accounts: list[Account] = []
+        self._accounts: list[Purse] = []
 
-    def open(self, owner: str) -> Account:
+    def open(self, owner: str) -> Purse:
         """Return a new account."""
-        self._accounts.append(Account(owner))
+        self._accounts.append(Purse(owner))
         self.opened.emit(owner)
         return self._accounts[-1]
 
-    def owner_of(self, account: Account) -> str:
+    def owner_of(self, account: Purse) -> str:
         """Return what an account says, wherever it lives."""
         return account.owner()
 
-    def is_mine(self, account: Account) -> bool:
+    def is_mine(self, account: Purse) -> bool:
         """Say whether it is one of those opened here."""
         return any(account is one for one in self._accounts)
 

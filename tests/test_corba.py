@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from corba_servant import Account, Bank, Otherwise, Sums
+from corba_servant import Bank, Otherwise, Purse, Sums
 from omniORB import CORBA
 
 import ipckit
@@ -244,12 +244,12 @@ def test_an_object_that_is_returned_is_called_where_it_lives(bank: str) -> None:
 def test_a_reference_that_comes_home_is_the_object_itself(bank: str) -> None:
     with ipckit.connect(Bank, bank) as there:
         assert there.is_mine(there.open("Zoë"))
-        assert not there.is_mine(Account("mine"))
+        assert not there.is_mine(Purse("mine"))
 
 
 def test_an_object_of_the_client_is_called_back(bank: str) -> None:
     with ipckit.connect(Bank, bank) as there:
-        assert there.owner_of(Account("mine")) == "mine"
+        assert there.owner_of(Purse("mine")) == "mine"
 
 
 def test_an_object_goes_with_the_connection_over_which_it_came() -> None:
