@@ -13,7 +13,7 @@ from omniORB import CORBA
 import ipckit
 from ipckit._contract import contract_of
 from ipckit._corba.binding import binding
-from ipckit.errors import BadArguments, Fault, Unavailable, UnknownOperation
+from ipckit.errors import BadArguments, Fault, MarshalError, Unavailable, UnknownOperation
 from ipckit.testing.echoes import Point
 from ipckit.testing.subjects import Attributes, Emitters, Faults, Overdrawn
 
@@ -50,6 +50,15 @@ def test_a_declared_exception_crosses_as_itself() -> None:
     left = bound.fault(Fault("Overdrawn", "text", {"missing": 3, "account": "Zoë"}))
     assert isinstance(left, CORBA.UserException)
     assert bound.error(left) == Overdrawn(3, "Zoë")
+
+
+def test_an_integer_of_more_than_64_bits_is_refused_by_its_value_and_place() -> None:
+    with (
+        ipckit.serve(Keeper(), "corba://127.0.0.1:0") as server,
+        ipckit.connect(Keeper, server.address) as keeper,
+        pytest.raises(MarshalError, match=r"9223372036854775808 is out of range.*'key' parameter"),
+    ):
+        keeper.key(2**63)
 
 
 def test_a_declared_exception_brings_the_object_that_it_holds() -> None:

@@ -107,7 +107,7 @@ def _denied(error: CORBA.SystemException, name: str) -> IpcError:
 
 
 def _value(error: CORBA.SystemException, name: str) -> IpcError:
-    told = error.args[2] if len(error.args) > 2 else None
+    told = getattr(error, "_info", None)
     why = "; ".join(map(str, told)) if isinstance(told, list | tuple) else str(told or say(error))
     return MarshalError(f"{name}: a value that cannot cross: {why}")
 

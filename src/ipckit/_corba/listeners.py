@@ -18,6 +18,7 @@ from omniORB import CORBA
 from ipckit._contract import signal_checker
 from ipckit._corba.errors import failed
 from ipckit._corba.orb import Connections
+from ipckit._corba.unrolled import LEVELS, unrolled
 from ipckit._session.outbox import Outbox
 from ipckit.contracts.idl.export import SUBSCRIBE, UNSUBSCRIBE
 
@@ -83,7 +84,9 @@ class Listener:
             event.method: self._method(name, event.receive(references))
             for name, event in signals.events.items()
         }
-        return type("Listener", (signals.skeleton,), methods)()
+        described = signals.skeleton._omni_op_d  # type: ignore[attr-defined]
+        read = {"_omni_op_d": {name: unrolled(one, LEVELS) for name, one in described.items()}}
+        return type("Listener", (signals.skeleton,), methods | read)()
 
     def _method(self, name: str, value_of: Callable[[Any], Any] | None) -> Callable[..., None]:
         def hear(servant: Any, value: Any) -> None:

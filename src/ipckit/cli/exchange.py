@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from ipckit.cli.commands import UsageError
 from ipckit.cli.failures import DONE
 from ipckit.cli.imports import classes_from, contract_from, contracts_from
 from ipckit.cli.terminal import escaped
-from ipckit.contracts import files
+from ipckit.contracts import files, modules
 
 if TYPE_CHECKING:
     import argparse
@@ -99,18 +100,27 @@ def run_import(options: argparse.Namespace) -> int:
         )
         for target in options.targets
     }
+    for target, text in texts.items():
+        _tell_what_is_left_out(text, target)
     into = Path(options.output or "")
     if options.output is None or not into.is_dir():
         if len(texts) > 1:
             raise UsageError("several files are written into a folder; name it by -o FOLDER")
         return _write(next(iter(texts.values())), options.output)
-    modules = {target: into / f"{Path(target).stem}.py" for target in texts}
-    for target, module in modules.items():
-        if [*modules.values()].count(module) > 1:
+    paths = {target: into / f"{Path(target).stem}.py" for target in texts}
+    for target, module in paths.items():
+        if [*paths.values()].count(module) > 1:
             raise UsageError(f"{target}: another of these files is written to {module} too")
-    for target, module in modules.items():
+    for target, module in paths.items():
         _write(texts[target], str(module))
     return DONE
+
+
+def _tell_what_is_left_out(text: str, target: str) -> None:
+    """Print on stderr what the module says that it lacks of its `.idl` file."""
+    if Path(target).suffix == ".idl":
+        for row in getattr(modules.module(text, target), "LEFT_OUT", ()):
+            print(escaped(f"{row}, so it is left out"), file=sys.stderr)
 
 
 def _openrpc(contract: Contract) -> str:
