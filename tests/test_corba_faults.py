@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import _omnipy
 import corba_odd as odd
 import pytest
 from corba_crossing import IMPORTED, Crossing, Objects, held
@@ -13,6 +14,7 @@ from omniORB import CORBA
 import ipckit
 from ipckit._contract import contract_of
 from ipckit._corba.binding import binding
+from ipckit._corba.unrolled import unrolled
 from ipckit.errors import BadArguments, Fault, MarshalError, Unavailable, UnknownOperation
 from ipckit.testing.echoes import Point
 from ipckit.testing.subjects import Attributes, Emitters, Faults, Overdrawn
@@ -159,3 +161,35 @@ def test_words_of_python_and_of_idl_are_called(orb: Orb) -> None:
     assert getattr(bank, from_.method)(2) == 3
     assert getattr(bank, wide.method)("漢") == "漢"
     adapter.destroy(True, True)
+
+
+@dataclass
+class Twig:
+    """Holds itself."""
+
+    twigs: list[Twig]
+
+
+@dataclass
+class Broken(Exception):
+    """What cannot be read to any depth."""
+
+    at: Twig
+
+
+class Saw:
+    """Raises what holds itself."""
+
+    @ipckit.raises(Broken)
+    def cut(self) -> int:
+        return 1
+
+
+def test_exceptions_too_are_read_no_deeper_than_they_may_be() -> None:
+    operation = binding(contract_of(Saw)).skeleton._omni_op_d["cut"]  # type: ignore[attr-defined]
+    (name,) = (name for name in operation[2] if "Broken" in name)
+    whole, ended = operation[2][name][5], unrolled(operation, 3)[2][name][5]
+    octets = b"\1\0\0\0" * 9 + b"\0\0\0\0"
+    assert _omnipy.cdrUnmarshal(whole, octets, 1)
+    with pytest.raises(CORBA.MARSHAL):
+        _omnipy.cdrUnmarshal(ended, octets, 1)
