@@ -341,6 +341,15 @@ def test_a_program_that_closes_nothing_ends_quietly(bank: str) -> None:
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "5\n")
 
 
+def test_a_program_that_closes_all_leaves_nothing_that_python_would_warn_of() -> None:
+    done = run(
+        "import warnings; warnings.simplefilter('error')\n"
+        "with ipckit.serve(Bank(), 'corba://127.0.0.1:0') as server:\n"
+        "    with ipckit.connect(Bank, server.address) as bank: print(bank.add(2, 3))"
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "5\n")
+
+
 def test_a_forked_child_is_told_and_ends(bank: str) -> None:
     done = run(
         "import os, sys, warnings\n"

@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import math
 import os
+import shutil
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -88,20 +89,20 @@ class Orb:
             endpoint=wanted.endpoint or ANY,
             idle=_USUAL.idle if wanted.idle is None else wanted.idle,
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="ipckit-corba-")
-        self.socket = f"{self._folder.name}/s"
+        self._folder = tempfile.mkdtemp(prefix="ipckit-corba-")
+        self.socket = f"{self._folder}/s"
         """The Unix socket, once the ORB listens."""
         self.accepted = Accepted(self.socket)
         self._deaf = False
         """Whether it could not listen, and will not."""
-        self._otherwise = f"{self._folder.name}/./s"
+        self._otherwise = f"{self._folder}/./s"
         self._published = ANY
         self._adapter: Any = None
         self._named: Any = None
         self.endpoint: tuple[str, int] | None = None
         """Where the ORB listens on TCP, once it does."""
         if omniORB.orb is not None:
-            self._folder.cleanup()
+            self._remove_folder()
             raise ConnectFailed(
                 "another part of this process has started an ORB with options of its own, and "
                 "one process has one: connect or serve with ipckit first, or in another process"
@@ -110,8 +111,11 @@ class Orb:
             _prepare()
             self.orb = CORBA.ORB_init(self._arguments(), CORBA.ORB_ID)
         except CORBA.SystemException as error:
-            self._folder.cleanup()
+            self._remove_folder()
             raise ConnectFailed(f"the ORB does not start: {say(error)}") from None
+        self._ending, self._ended = threading.Event(), threading.Event()
+        # Begun while Python still lets threads begin, which it does no more when it ends.
+        threading.Thread(target=self._destroy, name="ipckit-corba-end", daemon=True).start()
 
     def _arguments(self) -> list[str]:
         host, port = self.wanted.endpoint or ANY
@@ -218,17 +222,20 @@ class Orb:
         """Close every connection; a call that hangs in a servant is not waited for."""
         if os.getpid() != self.process:
             return
-        done = threading.Event()
+        self._ending.set()
+        self._ended.wait(GRACE)
+        self._remove_folder()
 
-        def destroy() -> None:
-            with contextlib.suppress(CORBA.SystemException):
-                self.orb.destroy()
-            done.set()
+    def _remove_folder(self) -> None:
+        # No TemporaryDirectory: Python would complain of one that lives until it ends.
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-        # It waits for the servants' calls, of which one may never end.
-        threading.Thread(target=destroy, name="ipckit-corba-end", daemon=True).start()
-        done.wait(GRACE)
-        self._folder.cleanup()
+    def _destroy(self) -> None:
+        """Destroy the ORB once that is asked, which waits for calls of which one may never end."""
+        self._ending.wait()
+        with contextlib.suppress(CORBA.SystemException):
+            self.orb.destroy()
+        self._ended.set()
 
 
 def hold(wanted: Wanted, name: str) -> Orb:

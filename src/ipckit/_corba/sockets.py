@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import select
+import os
 import signal
 import socket
 import sys
@@ -82,7 +82,7 @@ def _waited_on(thread: int) -> int | None:
     return int(ctypes.c_int.from_address(first).value)
 
 
-_watching: Final[list[socket.socket]] = []
+_watching: Final[list[int]] = []
 _interrupted: Final[list[float]] = []
 """When Ctrl-C ended a call of the main thread that does not know it yet."""
 _is_call: Final[list[Callable[[FrameType], bool]]] = []
@@ -97,15 +97,14 @@ def watch_for_ctrl_c(is_call: Callable[[FrameType], bool]) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     if not _watching:
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(False)
+        ours, theirs = os.pipe()
+        os.set_blocking(theirs, False)
         _watching.extend((ours, theirs))
         _is_call.append(is_call)
         threading.Thread(target=_watch, args=(ours,), name="ipckit-ctrl-c", daemon=True).start()
     theirs = _watching[1]
-    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    if before not in (-1, theirs.fileno()):
+    before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    if before not in (-1, theirs):
         signal.set_wakeup_fd(before)  # an event loop's, which is not to miss its signals
 
 
@@ -119,13 +118,9 @@ def was_interrupted() -> bool:
     return time.monotonic() - _interrupted.pop() < PATIENCE
 
 
-def _watch(ours: socket.socket) -> None:
+def _watch(ours: int) -> None:
     main = threading.main_thread()
-    while True:
-        select.select([ours], [], [])
-        numbers = ours.recv(4096)
-        if not numbers:
-            return
+    while numbers := os.read(ours, 4096):
         if signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is _DEFAULT:
             _end_call_of(main)
 
