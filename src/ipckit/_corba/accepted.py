@@ -79,8 +79,10 @@ class Accepted:
     def confirm(self, ident: int, peer: str) -> None:
         """Say whose connection a thread serves: of two that came at once it may be the other."""
         held = self._held.get(ident)
-        if held is not None and held.peer and held.peer != peer:
-            self._held[ident] = next((o for o in self._sockets() if o.peer == peer), held)
+        if held is None or (held.peer and held.peer != peer):
+            found = next((one for one in self._sockets() if one.peer == peer), held)
+            if found is not None:
+                self._held[ident] = found
 
     def end(self, ident: int) -> None:
         """End the connection that a thread serves."""
@@ -89,11 +91,15 @@ class Accepted:
             shut(held.descriptor)
 
     def _new(self) -> _Socket | None:
-        """Return the oldest socket that no thread has or had."""
+        """Return the oldest socket that no thread has, of those that one had before the last."""
         there = list(self._sockets())
         self._left &= {one.inode for one in there}
-        known = self._left | {one.inode for one in list(self._held.values())}
-        return next((one for one in there if one.inode not in known), None)
+        held = {one.inode for one in list(self._held.values())}
+        free = [one for one in there if one.inode not in held]
+        # A connection on which nothing came for a while is left, and served by a thread again.
+        return next((one for one in free if one.inode not in self._left), None) or next(
+            iter(free), None
+        )
 
     def _sockets(self) -> Iterator[_Socket]:
         """Yield the sockets that the ORB has accepted, the oldest first."""
