@@ -70,6 +70,21 @@ NATIVE: Final = (
     decimal.Decimal,
     uuid.UUID,
 )
+WORDED: Final[dict[type[shapes.Type], type]] = {
+    shapes.DateTimeType: datetime.datetime,
+    shapes.DateType: datetime.date,
+    shapes.TimeType: datetime.time,
+    shapes.TimeDeltaType: datetime.timedelta,
+    shapes.DecimalType: decimal.Decimal,
+    shapes.UUIDType: uuid.UUID,
+}
+"""What crosses as text on wires that have no type of their own for it, by msgspec's type."""
+COLLECTIONS: Final[dict[type[shapes.Type], type]] = {
+    shapes.ListType: list,
+    shapes.VarTupleType: tuple,
+    shapes.SetType: set,
+    shapes.FrozenSetType: frozenset,
+}
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Any]]:

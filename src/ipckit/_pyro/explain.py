@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
+from ipckit._pyro.messages import HEAD, SERIALIZERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -15,7 +17,6 @@ __all__ = ["Line", "messages"]
 Line = tuple[bytes, str]
 """Octets, and what they stand for."""
 
-HEAD: Final = 40
 ONEWAY: Final = 4
 _KINDS: Final = {
     1: "CONNECT",
@@ -25,7 +26,6 @@ _KINDS: Final = {
     5: "RESULT",
     6: "PING",
 }
-_SERIALIZERS: Final = {1: "serpent", 2: "marshal", 3: "json", 4: "msgpack"}
 _FLAGS: Final = {
     1: "an exception",
     2: "compressed",
@@ -50,7 +50,7 @@ def messages(octets: bytes) -> list[Line]:
 
 def _message(octets: bytes, annotations: int) -> Iterator[Line]:
     version, kind, serializer, flags, sequence, data = struct.unpack_from("!HBBHHI", octets, 4)
-    written = _named(_SERIALIZERS, serializer)
+    written = _named(SERIALIZERS, serializer)
     said = ", ".join(_set(flags)) or "no flags"
     yield octets[:4], "PYRO"
     yield octets[4:8], f"protocol {version}, {_named(_KINDS, kind)}, the data in {written}"

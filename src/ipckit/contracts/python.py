@@ -21,7 +21,7 @@ import msgspec
 from msgspec import inspect as shapes
 
 from ipckit import types as sized
-from ipckit._annotations import MISSING, callback_of, callback_types, stream_item
+from ipckit._annotations import COLLECTIONS, MISSING, callback_of, callback_types, stream_item
 from ipckit._contract import Contract, Operation, contract_of
 from ipckit.contracts.annotations import python_name
 from ipckit.contracts.schema import own_doc
@@ -56,12 +56,6 @@ _IMPORTED: Final[dict[type[shapes.Type], tuple[str, str]]] = {
     shapes.TimeDeltaType: ("", "datetime.timedelta"),
     shapes.DecimalType: ("decimal", "Decimal"),
     shapes.UUIDType: ("uuid", "UUID"),
-}
-_COLLECTIONS: Final[dict[type[shapes.Type], str]] = {
-    shapes.ListType: "list",
-    shapes.SetType: "set",
-    shapes.FrozenSetType: "frozenset",
-    shapes.VarTupleType: "tuple",
 }
 _BOUNDS: Final = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 # What the text itself imports or defines under this name cannot be a class of the contract.
@@ -248,9 +242,11 @@ class _Module:
         if kind in _IMPORTED:
             module, name = _IMPORTED[kind]
             return self._use(module, name)
-        if kind in _COLLECTIONS:
+        if kind in COLLECTIONS:
             more = ", ..." if kind is shapes.VarTupleType else ""
-            return f"{self._builtin(_COLLECTIONS[kind])}[{self._type(node.item_type)}{more}]"
+            return (
+                f"{self._builtin(COLLECTIONS[kind].__name__)}[{self._type(node.item_type)}{more}]"
+            )
         if kind is shapes.TupleType:
             items = ", ".join(map(self._type, node.item_types)) or "()"
             return f"{self._builtin('tuple')}[{items}]"

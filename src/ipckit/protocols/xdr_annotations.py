@@ -31,19 +31,16 @@ that says two things at once.
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import enum
 import inspect
 import math
 import typing
-import uuid
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from msgspec import Meta
 from msgspec import inspect as shapes
 
-from ipckit._annotations import type_name
+from ipckit._annotations import COLLECTIONS, WORDED, type_name
 from ipckit.errors import ContractError, NotSupported
 from ipckit.protocols.xdr_shapes import (
     MOST,
@@ -86,20 +83,6 @@ _WIDTHS: Final[dict[str, tuple[str, int, int]]] = {
     "uint64": ("Q", 0, 2**64 - 1),
 }
 _RANGES: Final = {code: (low, high) for code, low, high in _WIDTHS.values()}
-_WORDED: Final[dict[type[shapes.Type], type]] = {
-    shapes.DateTimeType: datetime.datetime,
-    shapes.DateType: datetime.date,
-    shapes.TimeType: datetime.time,
-    shapes.TimeDeltaType: datetime.timedelta,
-    shapes.DecimalType: decimal.Decimal,
-    shapes.UUIDType: uuid.UUID,
-}
-_COLLECTIONS: Final[dict[type[shapes.Type], type]] = {
-    shapes.ListType: list,
-    shapes.VarTupleType: tuple,
-    shapes.SetType: set,
-    shapes.FrozenSetType: frozenset,
-}
 _UNCOUNTED: Final = "has values of no octets, of which a few octets could claim any number"
 
 
@@ -183,7 +166,7 @@ class _Reading:
 
     def _items(self, info: Any) -> Shape:
         item = self.shape(info.item_type)
-        return Items(_COLLECTIONS[type(info)], item, info.min_length or 0, _most(info))
+        return Items(COLLECTIONS[type(info)], item, info.min_length or 0, _most(info))
 
     def _pairs(self, info: shapes.DictType) -> Shape:
         key, value = self.shape(info.key_type), self.shape(info.value_type)
@@ -385,7 +368,7 @@ def _most(info: Any) -> int:
 
 
 def _worded(info: Any) -> Shape:
-    kind, zone = _WORDED[type(info)], getattr(info, "tz", None)
+    kind, zone = WORDED[type(info)], getattr(info, "tz", None)
     worded = Worded(kind)
     return worded if zone is None else Checked(worded, Annotated[kind, Meta(tz=zone)])
 
@@ -422,8 +405,8 @@ _MAKERS: Final[dict[type[shapes.Type], Callable[[_Reading, Any], Shape]]] = {
     shapes.LiteralType: _Reading._literal,
     shapes.UnionType: _Reading._union,
     shapes.DictType: _Reading._pairs,
-    **dict.fromkeys(_COLLECTIONS, _Reading._items),
-    **dict.fromkeys(_WORDED, lambda _reading, info: _worded(info)),
+    **dict.fromkeys(COLLECTIONS, _Reading._items),
+    **dict.fromkeys(WORDED, lambda _reading, info: _worded(info)),
     shapes.TupleType: lambda reading, info: Row(tuple(map(reading.shape, info.item_types))),
     shapes.DataclassType: _Reading._class,
     shapes.StructType: _Reading._class,

@@ -9,19 +9,23 @@ by type and remedy.
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import enum
 import inspect
 import typing
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta
 from msgspec import inspect as shapes
 
-from ipckit._annotations import callback_of, is_reference, stream_item, type_name
+from ipckit._annotations import (
+    COLLECTIONS,
+    WORDED,
+    callback_of,
+    is_reference,
+    stream_item,
+    type_name,
+)
 from ipckit.errors import ContractError, NotSupported
 
 if TYPE_CHECKING:
@@ -264,20 +268,6 @@ _WORDS: Final = {
     "int64": ("long long", *RANGES["long long"]),
     "uint64": ("unsigned long long", *RANGES["unsigned long long"]),
 }
-_WORDED: Final[dict[type[shapes.Type], type]] = {
-    shapes.DateTimeType: datetime.datetime,
-    shapes.DateType: datetime.date,
-    shapes.TimeType: datetime.time,
-    shapes.TimeDeltaType: datetime.timedelta,
-    shapes.DecimalType: decimal.Decimal,
-    shapes.UUIDType: uuid.UUID,
-}
-_COLLECTIONS: Final[dict[type[shapes.Type], type]] = {
-    shapes.ListType: list,
-    shapes.VarTupleType: tuple,
-    shapes.SetType: set,
-    shapes.FrozenSetType: frozenset,
-}
 
 
 class _Reading:
@@ -324,7 +314,7 @@ class _Reading:
 
     def _items(self, info: Any) -> Form:
         item = self.form(info.item_type)
-        return Items(_COLLECTIONS[type(info)], item, info.min_length or 0, info.max_length)
+        return Items(COLLECTIONS[type(info)], item, info.min_length or 0, info.max_length)
 
     def _pairs(self, info: shapes.DictType) -> Form:
         key, value = self.form(info.key_type), self.form(info.value_type)
@@ -470,7 +460,7 @@ def _wrapped(form: Form, holder: Record, *, alone: bool) -> Form:
 
 
 def _worded(info: Any) -> Form:
-    kind, zone = _WORDED[type(info)], getattr(info, "tz", None)
+    kind, zone = WORDED[type(info)], getattr(info, "tz", None)
     worded = Worded(kind)
     return worded if zone is None else Checked(worded, Annotated[kind, Meta(tz=zone)])
 
@@ -487,8 +477,8 @@ _MAKERS: Final[dict[type[shapes.Type], Callable[[_Reading, Any], Form]]] = {
     shapes.UnionType: _Reading._union,
     shapes.DictType: _Reading._pairs,
     shapes.CustomType: _Reading._custom,
-    **dict.fromkeys(_COLLECTIONS, _Reading._items),
-    **dict.fromkeys(_WORDED, lambda _reading, info: _worded(info)),
+    **dict.fromkeys(COLLECTIONS, _Reading._items),
+    **dict.fromkeys(WORDED, lambda _reading, info: _worded(info)),
     shapes.TupleType: lambda reading, info: Row(tuple(map(reading.form, info.item_types))),
     shapes.DataclassType: _Reading._class,
     shapes.StructType: _Reading._class,
